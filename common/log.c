@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: ISC */
+/* Logging to stderr or syslog(3). */
+#include "config.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "common/log.h"
+
+#define LOG_LINE_SIZE 1024
+#define LOG_TOPICS 16
+
+static const struct {
+	const char *word;
+	int priority;
+} levels[] = {
+	[LOG_LEVEL_ERROR] = { "error", LOG_ERR },
+	[LOG_LEVEL_WARN] = { "warning", LOG_WARNING },
+	[LOG_LEVEL_INFO] = { "info", LOG_INFO },
+	[LOG_LEVEL_DEBUG] = { "debug", LOG_DEBUG },
+};
+
+static const char *log_name = "holdfast";
+static enum log_level log_level = LOG_LEVEL_INFO;
+static int log_to_syslog;
+static const char *log_topics[LOG_TOPICS];
+static size_t log_ntopics;
+static void (*log_hook)(enum log_level, const char *);
+
+void
+log_init(const char *name, enum log_level level, int use_syslog)
+{
+	log_name = name;
+	log_level = level;
+	if (use_syslog && !log_to_syslog)
+		openlog(name, LOG_PID | LOG_NDELAY, LOG_DAEMON);
+	log_to_syslog = use_syslog;
+}
+
+void
+log_topic(const char *topic)
+{
+	if (log_ntopics < LOG_TOPICS)
+		log_topics[log_ntopics++] = topic;
+}
+
+void
+log_set_hook(void (*hook)(enum log_level, const char *))
+{
+	log_hook = hook;
+}
+
+static int
+log_topic_wanted(const char *topic)
+{
+	size_t i;
+
+	if (log_level < LOG_LEVEL_DEBUG)
+		return 0;
+	for (i = 0; i < log_ntopics; i++)
+		if (strcmp(log_topics[i], topic) == 0)
+			return 1;
+	return log_ntopics == 0;
+}
+
+static void
+log_emit(enum log_level level, const char *text)
+{
+	char line[LOG_LINE_SIZE + 64];
+	int n;
+
+	if (log_hook != NULL) {
+		log_hook(level, text);
+		return;
+	}
+	if (log_to_syslog) {
+		syslog(levels[level].priority, "%s", text);
+		return;
+	}
+	n = snprintf(line, sizeof(line), "%s[%d]: %s: %s\n", log_name,
+	    (int)getpid(), levels[level].word, text);
+	if (n > 0) {
+		if ((size_t)n >= sizeof(line))
+			n = sizeof(line) - 1;
+		/* One write a line: several processes share this stderr. */
+		(void)!write(STDERR_FILENO, line, (size_t)n);
+	}
+}
+
+static void __attribute__((format(printf, 3, 0)))
+log_vwrite(enum log_level level, int error, const char *fmt, va_list ap)
+{
+	char text[LOG_LINE_SIZE];
+	size_t used;
+	int n, saved = errno;
+
+	if (level > log_level)
+		return;
+	n = vsnprintf(text, sizeof(text), fmt, ap);
+	if (n < 0)
+		return;
+	used = (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1;
+	if (error != 0)
+		snprintf(text + used, sizeof(text) - used, ": %s",
+		    strerror(error));
+	log_emit(level, text);
+	errno = saved;
+}
+
+void
+fatal(const char *fmt, ...)
+{
+	va_list ap;
+	int error = errno;
+
+	va_start(ap, fmt);
+	log_vwrite(LOG_LEVEL_ERROR, error, fmt, ap);
+	va_end(ap);
+	exit(1);
+}
+
+void
+fatalx(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	log_vwrite(LOG_LEVEL_ERROR, 0, fmt, ap);
+	va_end(ap);
+	exit(1);
+}
+
+void
+log_warn(const char *fmt, ...)
+{
+	va_list ap;
+	int error = errno;
+
+	va_start(ap, fmt);
+	log_vwrite(LOG_LEVEL_WARN, error, fmt, ap);
+	va_end(ap);
+}
+
+void
+log_warnx(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	log_vwrite(LOG_LEVEL_WARN, 0, fmt, ap);
+	va_end(ap);
+}
+
+void
+log_info(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	log_vwrite(LOG_LEVEL_INFO, 0, fmt, ap);
+	va_end(ap);
+}
+
+void
+log_debug(const char *topic, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!log_topic_wanted(topic))
+		return;
+	va_start(ap, fmt);
+	log_vwrite(LOG_LEVEL_DEBUG, 0, fmt, ap);
+	va_end(ap);
+}
+
+const char *
+log_clean(char out[LOG_CLEAN_SIZE], const void *text, size_t len)
+{
+	const unsigned char *p = text;
+	size_t i;
+
+	if (len > LOG_CLEAN_SIZE - 1)
+		len = LOG_CLEAN_SIZE - 1;
+	for (i = 0; i < len; i++)
+		out[i] = p[i] >= 0x20 && p[i] < 0x7f ? (char)p[i] : '?';
+	out[len] = '\0';
+	return out;
+}

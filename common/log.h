@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * One line a message, to stderr or syslog(3).  Nothing that a client, a
+ * gateway or a job wrote is logged except through log_clean().
+ */
+#ifndef COMMON_LOG_H
+#define COMMON_LOG_H
+
+#include <stdarg.h>
+#include <stddef.h>
+
+enum log_level {
+	LOG_LEVEL_ERROR,
+	LOG_LEVEL_WARN,
+	LOG_LEVEL_INFO,
+	LOG_LEVEL_DEBUG
+};
+
+/* The room a cleaned string takes, its terminator included, in bytes. */
+#define LOG_CLEAN_SIZE 128
+
+/*
+ * Start logging as the process "name" (kept, not copied).  Messages above
+ * "level" are dropped.  With "syslog" true they go to syslog(3), facility
+ * daemon, and no longer to stderr.  Until this is called, messages up to
+ * LOG_LEVEL_INFO go to stderr.
+ */
+void log_init(const char *name, enum log_level level, int syslog);
+
+/*
+ * Switch a topic of log_debug() on; topics are listed in holdfastd(8).  At
+ * LOG_LEVEL_DEBUG with no topic switched on, every topic is shown.  At most
+ * 16; more are ignored.  "topic" is kept, not copied.
+ */
+void log_topic(const char *topic);
+
+/*
+ * The plain forms add ": " and strerror(errno); the x forms do not.  fatal
+ * forms exit with status 1.  log_debug's first argument is the topic.
+ */
+void fatal(const char *fmt, ...)
+    __attribute__((noreturn, format(printf, 1, 2)));
+void fatalx(const char *fmt, ...)
+    __attribute__((noreturn, format(printf, 1, 2)));
+void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_warnx(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_debug(const char *topic, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/*
+ * Copy "len" bytes of "text" to "out" so that they can be logged: what is
+ * not printable ASCII becomes a question mark, what does not fit is cut.
+ * Returns "out", which is terminated.
+ */
+const char *log_clean(char out[LOG_CLEAN_SIZE], const void *text, size_t len);
+
+/*
+ * Send every message to "hook" instead (a test); NULL restores.  The text
+ * carries neither name nor level and is valid during the call.
+ */
+void log_set_hook(void (*hook)(enum log_level level, const char *text));
+
+#endif

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: ISC */
+/* The real holdfastd from the build tree, for tests: start, stop, find. */
+#include "config.h"
+
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/xmalloc.h"
+#include "tests/lib/daemon.h"
+#include "tests/lib/procfs.h"
+#include "tests/lib/wait.h"
+
+#define DAEMON_ARGS 64
+#define DAEMON_START_MS 10000
+
+struct daemon {
+	pid_t pid;
+	int status; /* once pid is 0 */
+	int ready_fd;
+	char *dir;
+	char *runtime_dir;
+	char *log;
+	char url[128];
+};
+
+static int
+daemon_make_dirs(struct daemon *daemon)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	daemon->dir = xasprintf("%s/holdfast-test-XXXXXX",
+	    tmp == NULL || *tmp == '\0' ? "/tmp" : tmp);
+	if (mkdtemp(daemon->dir) == NULL)
+		return -1;
+	/* Gateways of a daemon run by root are somebody else. */
+	if (geteuid() == 0 && chmod(daemon->dir, 0755) == -1)
+		return -1;
+	daemon->runtime_dir = xasprintf("%s/run", daemon->dir);
+	daemon->log = xasprintf("%s/log", daemon->dir);
+	return mkdir(daemon->runtime_dir, geteuid() == 0 ? 0755 : 0700);
+}
+
+static char *
+daemon_program(void)
+{
+	const char *program = getenv("HOLDFASTD");
+	const char *build = getenv("top_builddir");
+
+	if (program != NULL)
+		return xstrdup(program);
+	return xasprintf("%s/broker/holdfastd", build == NULL ? "." : build);
+}
+
+static size_t
+daemon_arguments(const struct daemon *daemon, char *program,
+    const char *const args[], const char *argv[DAEMON_ARGS])
+{
+	size_t n = 0;
+
+	argv[n++] = program;
+	argv[n++] = "--listen";
+	argv[n++] = "ws://127.0.0.1:0";
+	argv[n++] = "--runtime-dir";
+	argv[n++] = daemon->runtime_dir;
+	if (geteuid() == 0)
+		argv[n++] = "--allow-root";
+	while (args != NULL && *args != NULL && n < DAEMON_ARGS - 1)
+		argv[n++] = *args++;
+	argv[n] = NULL;
+	return n;
+}
+
+static void __attribute__((noreturn))
+daemon_child(const struct daemon *daemon, int out, char *program,
+    const char *const args[])
+{
+	const char *argv[DAEMON_ARGS];
+	int log;
+
+	daemon_arguments(daemon, program, args, argv);
+	log = open(daemon->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
+	    0600);
+	if (log == -1 || dup2(out, STDOUT_FILENO) == -1 ||
+	    dup2(log, STDERR_FILENO) == -1)
+		_exit(127);
+	execv(program, (char *const *)(uintptr_t)argv);
+	dprintf(STDERR_FILENO, "%s: %s\n", program, strerror(errno));
+	_exit(127);
+}
+
+static int
+daemon_read_url(struct daemon *daemon)
+{
+	uint64_t deadline = deadline_in(DAEMON_START_MS);
+	size_t len = 0;
+	ssize_t n;
+
+	while (memchr(daemon->url, '\n', len) == NULL) {
+		if (len == sizeof(daemon->url) - 1 ||
+		    wait_fd(daemon->ready_fd, POLLIN, deadline) == -1)
+			return -1;
+		n = read(daemon->ready_fd, daemon->url + len,
+		    sizeof(daemon->url) - 1 - len);
+		if (n <= 0)
+			return -1;
+		len += (size_t)n;
+	}
+	*strchr(daemon->url, '\n') = '\0';
+	return strncmp(daemon->url, "ws://", 5) == 0 ? 0 : -1;
+}
+
+static int
+daemon_spawn(struct daemon *daemon, const char *const args[])
+{
+	char *program = daemon_program();
+	int out[2];
+
+	if (pipe2(out, O_CLOEXEC) == -1) {
+		free(program);
+		return -1;
+	}
+	daemon->ready_fd = out[0];
+	daemon->pid = fork();
+	if (daemon->pid == 0)
+		daemon_child(daemon, out[1], program, args);
+	close(out[1]);
+	free(program);
+	return daemon->pid == -1 ? -1 : 0;
+}
+
+struct daemon *
+daemon_start(const char *const args[])
+{
+	struct daemon *daemon = xcalloc(1, sizeof(*daemon));
+
+	daemon->ready_fd = -1;
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1) == -1 ||
+	    daemon_make_dirs(daemon) == -1 ||
+	    daemon_spawn(daemon, args) == -1) {
+		fprintf(stderr, "daemon: %s\n", strerror(errno));
+		daemon_free(daemon, 0);
+		return NULL;
+	}
+	if (daemon_read_url(daemon) == -1) {
+		fprintf(stderr, "daemon: no URL from holdfastd\n");
+		daemon_free(daemon, 1);
+		return NULL;
+	}
+	return daemon;
+}
+
+static void
+daemon_show_log(const struct daemon *daemon)
+{
+	char line[1024];
+	FILE *f;
+
+	if (daemon->log == NULL || (f = fopen(daemon->log, "re")) == NULL)
+		return;
+	while (fgets(line, sizeof(line), f) != NULL)
+		fprintf(stderr, "| %s", line);
+	fclose(f);
+}
+
+static int
+daemon_remove_cb(const char *path, const struct stat *st, int type,
+    struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	(void)remove(path);
+	return 0;
+}
+
+void
+daemon_free(struct daemon *daemon, int failed)
+{
+	if (daemon == NULL)
+		return;
+	if (daemon->pid > 0)
+		daemon_stop(daemon, DAEMON_START_MS);
+	if (failed)
+		daemon_show_log(daemon);
+	if (daemon->dir != NULL)
+		nftw(daemon->dir, daemon_remove_cb, 16, FTW_DEPTH | FTW_PHYS);
+	if (daemon->ready_fd != -1)
+		close(daemon->ready_fd);
+	free(daemon->dir);
+	free(daemon->runtime_dir);
+	free(daemon->log);
+	free(daemon);
+}
+
+const char *
+daemon_url(const struct daemon *daemon)
+{
+	return daemon->url;
+}
+
+const char *
+daemon_dir(const struct daemon *daemon)
+{
+	return daemon->dir;
+}
+
+const char *
+daemon_runtime_dir(const struct daemon *daemon)
+{
+	return daemon->runtime_dir;
+}
+
+const char *
+daemon_log(const struct daemon *daemon)
+{
+	return daemon->log;
+}
+
+pid_t
+daemon_pid(const struct daemon *daemon)
+{
+	return daemon->pid;
+}
+
+static int
+daemon_exited(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	if (waitpid(daemon->pid, &daemon->status, WNOHANG) != daemon->pid)
+		return 0;
+	daemon->pid = 0;
+	return 1;
+}
+
+int
+daemon_stop(struct daemon *daemon, int ms)
+{
+	if (daemon->pid <= 0)
+		return daemon->status;
+	kill(daemon->pid, SIGTERM);
+	if (wait_until(daemon_exited, daemon, ms) == 0)
+		return daemon->status;
+	fprintf(stderr, "daemon: did not end within %d ms\n", ms);
+	kill(daemon->pid, SIGKILL);
+	waitpid(daemon->pid, &daemon->status, 0);
+	daemon->pid = 0;
+	return -1;
+}

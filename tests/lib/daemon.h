@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The real holdfastd from the build tree, one for each test that wants it:
+ * its own directory, its own port, and nothing left when it has gone.
+ */
+#ifndef TESTS_LIB_DAEMON_H
+#define TESTS_LIB_DAEMON_H
+
+#include <sys/types.h>
+
+#include <stddef.h>
+
+struct daemon;
+
+/*
+ * Start holdfastd with "--listen ws://127.0.0.1:0", a runtime directory of
+ * its own, --allow-root where needed, and "args" (NULL at its end, or NULL),
+ * and wait for the line with its URL.  The calling process becomes a child
+ * subreaper, so that whatever the daemon leaves behind is found.  Its log
+ * goes to a file.  Returns NULL after saying why on stderr.
+ */
+struct daemon *daemon_start(const char *const args[]);
+
+/*
+ * Stop it if it runs (as daemon_stop()), remove its directory, free it.
+ * With "failed" set its log is shown on stderr first.
+ */
+void daemon_free(struct daemon *daemon, int failed);
+
+/* Owned by the daemon: ws://IP:PORT, its directory, its log's path. */
+const char *daemon_url(const struct daemon *daemon);
+const char *daemon_dir(const struct daemon *daemon);
+const char *daemon_runtime_dir(const struct daemon *daemon);
+const char *daemon_log(const struct daemon *daemon);
+pid_t daemon_pid(const struct daemon *daemon);
+
+/*
+ * Fill "pids" with at most "max" processes named "name" (holdfast-gateway,
+ * holdfast-broker, holdfast-runner) below this daemon, by the parentage in
+ * /proc, oldest first.  Returns how many there are.
+ */
+size_t daemon_find(const struct daemon *daemon, const char *name, pid_t *pids,
+    size_t max);
+
+/* Wait until there are at least "count" of them; 0, or -1 after "ms". */
+int daemon_wait_for(const struct daemon *daemon, const char *name,
+    size_t count, int ms);
+
+/*
+ * The process of this daemon at the server's end of the TCP connection that
+ * has "port" on the client's side: which gateway carries it.  0 when none
+ * is found.
+ */
+pid_t daemon_owner_of(const struct daemon *daemon, int port);
+
+/*
+ * SIGTERM and wait at most "ms" milliseconds.  Returns the exit status as
+ * waitpid(2) gives it, or -1 when it had to be killed.
+ */
+int daemon_stop(struct daemon *daemon, int ms);
+
+/*
+ * Processes below the calling one, the daemon itself not counted: after it
+ * has ended, what it or its jobs started and left alive ("pids" as in daemon_find(); zombies are reaped and don't
+ * count), and files left in the runtime directory.
+ */
+size_t daemon_left_alive(struct daemon *daemon, pid_t *pids, size_t max);
+size_t daemon_left_files(const struct daemon *daemon);
+
+/*
+ * Both of the above are nothing within "ms" milliseconds: 0, else -1 with
+ * what there is on stderr.
+ */
+int daemon_check_clean(struct daemon *daemon, int ms);
+
+#endif

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: ISC */
+/* The processes of a holdfastd, for tests: which are there, which are left. */
+#include "config.h"
+
+#include <sys/types.h>
+#include <sys/wait.h>
+
+#include <arpa/inet.h>
+
+#include <dirent.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/xmalloc.h"
+#include "tests/lib/daemon.h"
+#include "tests/lib/procfs.h"
+#include "tests/lib/wait.h"
+
+struct daemon_wanted {
+	const struct daemon *daemon;
+	const char *name;
+	size_t count;
+};
+
+static int
+daemon_compare(const void *a, const void *b)
+{
+	const struct procfs_entry *x = a, *y = b;
+
+	if (x->start != y->start)
+		return x->start < y->start ? -1 : 1;
+	return x->pid < y->pid ? -1 : x->pid > y->pid;
+}
+
+size_t
+daemon_find(const struct daemon *daemon, const char *name, pid_t *pids,
+    size_t max)
+{
+	struct procfs_entry *all;
+	size_t i, n, found = 0;
+
+	if (daemon_pid(daemon) <= 0)
+		return 0;
+	all = xcalloc(PROCFS_MAX, sizeof(*all));
+	n = procfs_below(daemon_pid(daemon), all, PROCFS_MAX);
+	qsort(all, n, sizeof(*all), daemon_compare);
+	for (i = 0; i < n; i++) {
+		/* The kernel keeps 15 characters of a name. */
+		if (all[i].state == 'Z' ||
+		    strncmp(all[i].comm, name, sizeof(all[i].comm) - 1) != 0)
+			continue;
+		if (found < max)
+			pids[found] = all[i].pid;
+		found++;
+	}
+	free(all);
+	return found;
+}
+
+static int
+daemon_has(void *arg)
+{
+	struct daemon_wanted *wanted = arg;
+
+	return daemon_find(wanted->daemon, wanted->name, NULL, 0) >=
+	    wanted->count;
+}
+
+int
+daemon_wait_for(const struct daemon *daemon, const char *name, size_t count,
+    int ms)
+{
+	struct daemon_wanted wanted = { daemon, name, count };
+
+	return wait_until(daemon_has, &wanted, ms);
+}
+
+pid_t
+daemon_owner_of(const struct daemon *daemon, int port)
+{
+	const char *colon = strrchr(daemon_url(daemon), ':');
+	unsigned long inode;
+	pid_t pids[64], owner = 0;
+	size_t i, n;
+
+	inode = procfs_tcp_inode(atoi(colon + 1), port);
+	if (inode == 0)
+		return 0;
+	n = daemon_find(daemon, "holdfast-gateway", pids, 64);
+	for (i = 0; i < n && i < 64 && owner == 0; i++)
+		if (procfs_holds_socket(pids[i], inode))
+			owner = pids[i];
+	return owner;
+}
+
+size_t
+daemon_left_alive(struct daemon *daemon, pid_t *pids, size_t max)
+{
+	struct procfs_entry *all;
+	size_t i, n, found = 0;
+
+	while (daemon_pid(daemon) <= 0 && waitpid(-1, NULL, WNOHANG) > 0)
+		;
+	all = xcalloc(PROCFS_MAX, sizeof(*all));
+	n = procfs_below(getpid(), all, PROCFS_MAX);
+	qsort(all, n, sizeof(*all), daemon_compare);
+	for (i = 0; i < n; i++) {
+		if (all[i].state == 'Z' || all[i].pid == daemon_pid(daemon))
+			continue;
+		if (found < max)
+			pids[found] = all[i].pid;
+		found++;
+	}
+	free(all);
+	return found;
+}
+
+static size_t
+daemon_each_file(const struct daemon *daemon, int show)
+{
+	DIR *dir = opendir(daemon_runtime_dir(daemon));
+	struct dirent *entry;
+	size_t n = 0;
+
+	if (dir == NULL)
+		return 0;
+	while ((entry = readdir(dir)) != NULL) {
+		if (strcmp(entry->d_name, ".") == 0 ||
+		    strcmp(entry->d_name, "..") == 0)
+			continue;
+		if (show)
+			fprintf(stderr, "daemon: left behind: %s/%s\n",
+			    daemon_runtime_dir(daemon), entry->d_name);
+		n++;
+	}
+	closedir(dir);
+	return n;
+}
+
+size_t
+daemon_left_files(const struct daemon *daemon)
+{
+	return daemon_each_file(daemon, 0);
+}
+
+static int
+daemon_is_clean(void *arg)
+{
+	return daemon_left_alive(arg, NULL, 0) == 0 &&
+	    daemon_left_files(arg) == 0;
+}
+
+int
+daemon_check_clean(struct daemon *daemon, int ms)
+{
+	struct procfs_entry entry;
+	pid_t pids[32];
+	size_t i, n;
+
+	if (wait_until(daemon_is_clean, daemon, ms) == 0)
+		return 0;
+	n = daemon_left_alive(daemon, pids, 32);
+	for (i = 0; i < n && i < 32; i++)
+		if (procfs_get(pids[i], &entry) == 0)
+			fprintf(stderr, "daemon: still alive: %d (%s)\n",
+			    (int)entry.pid, entry.comm);
+	daemon_each_file(daemon, 1);
+	return -1;
+}

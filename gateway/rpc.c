@@ -1,118 +1,284 @@
 /* SPDX-License-Identifier: ISC */
-/* Not filled in yet. */
+/*
+ * JSON-RPC messages.  The text is checked first; then json-c is fed with it
+ * piece by piece, with a stand-in for each long string, so that bulk data is
+ * neither copied nor looked at byte by byte.
+ */
 #include "config.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <json-c/json.h>
+
+#include "gateway/jsonlex.h"
+#include "gateway/jsonw.h"
 #include "gateway/rpc.h"
+#include "gateway/utf8.h"
+
+/* After a longer text json-c's own buffer is given back. */
+#define KEEP_MAX (256 * 1024)
+
+/* The first member of a stand-in; the number of the note follows. */
+#define STANDIN_MARK "\\u0000"
+
+struct rpc_parser {
+	struct json_tokener *tokener;
+	struct jsonlex lex;
+};
+
+static int
+parser_prepare(struct rpc_parser *parser)
+{
+	if (parser->tokener == NULL) {
+		/* json-c counts a level for scalars, and one it never uses. */
+		parser->tokener = json_tokener_new_ex(RPC_DEPTH_MAX + 2);
+		if (parser->tokener == NULL)
+			return -1;
+		json_tokener_set_flags(parser->tokener, JSON_TOKENER_STRICT);
+	}
+	json_tokener_reset(parser->tokener);
+	return 0;
+}
 
 struct rpc_parser *
 rpc_parser_new(void)
 {
-	return 0;
+	struct rpc_parser *parser;
+
+	if ((parser = calloc(1, sizeof(*parser))) == NULL)
+		return NULL;
+	parser->lex.max_depth = RPC_DEPTH_MAX;
+	parser->lex.max_values = RPC_VALUES_MAX;
+	if (parser_prepare(parser) == -1) {
+		free(parser);
+		return NULL;
+	}
+	return parser;
 }
 
 void
 rpc_parser_free(struct rpc_parser *parser)
 {
-	(void)parser;
+	if (parser == NULL)
+		return;
+	json_tokener_free(parser->tokener);
+	jsonlex_clear(&parser->lex);
+	free(parser);
 }
 
-void
-rpc_parse(struct rpc_parser *parser, const char *text, size_t len, bool utf8_checked, struct rpc_message *msg)
+/*
+ * Feed json-c "len" bytes; returns the tree once it is complete.  Offsets fit
+ * its int because a message is at most 64 MiB long.
+ */
+static struct json_object *
+feed(struct rpc_parser *parser, const char *text, size_t len)
 {
-	(void)parser;
-	(void)text;
-	(void)len;
-	(void)utf8_checked;
-	(void)msg;
+	return json_tokener_parse_ex(parser->tokener, text, (int)len);
 }
 
-void
-rpc_message_clear(struct rpc_message *msg)
+static struct json_object *
+build(struct rpc_parser *parser, const char *text, size_t len)
 {
-	(void)msg;
+	const struct jsonlex_note *n;
+	char standin[32];
+	size_t at = 0, i;
+
+	for (i = 0; i < parser->lex.nnotes; i++) {
+		n = &parser->lex.notes[i];
+		if (n->number) {
+			/* As a fraction nobody takes it for an integer. */
+			(void)feed(parser, text + at, n->at + n->len - at);
+			(void)feed(parser, "e0", 2);
+		} else if (!parser->lex.nul) {
+			(void)feed(parser, text + at, n->at - at);
+			(void)snprintf(standin, sizeof(standin),
+			    STANDIN_MARK "%zu", i);
+			(void)feed(parser, standin, strlen(standin));
+		} else
+			continue;
+		if (json_tokener_get_error(parser->tokener) !=
+		    json_tokener_continue)
+			return NULL;
+		at = n->at + n->len;
+	}
+	return feed(parser, text + at, len - at);
+}
+
+static void
+malformed(struct rpc_message *msg, const char *why)
+{
+	msg->kind = RPC_MALFORMED;
+	msg->why = why;
+	msg->id.type = RPC_ID_NONE;
+	msg->params = NULL;
 }
 
 int
-rpc_string(const struct rpc_message *msg, struct json_object *value, const char **bytes, size_t *len)
+rpc_string(const struct rpc_message *msg, struct json_object *value,
+    const char **bytes, size_t *len)
 {
-	(void)msg;
-	(void)value;
-	(void)bytes;
-	(void)len;
-	return 0;
-}
+	size_t i;
 
-int
-rpc_i64(struct json_object *value, int64_t *number)
-{
-	(void)value;
-	(void)number;
+	if (!json_object_is_type(value, json_type_string))
+		return -1;
+	*bytes = json_object_get_string(value);
+	*len = (size_t)json_object_get_string_len(value);
+	if (msg->nnotes == 0 || *len < 2 || (*bytes)[0] != '\0')
+		return 0;
+	i = strtoul(*bytes + 1, NULL, 10);
+	if (i >= msg->nnotes)
+		return -1;
+	*bytes = msg->text + msg->notes[i].at;
+	*len = msg->notes[i].len;
 	return 0;
 }
 
 int
 rpc_u64(struct json_object *value, uint64_t *number)
 {
-	(void)value;
-	(void)number;
+	if (!json_object_is_type(value, json_type_int) ||
+	    json_object_get_int64(value) < 0)
+		return -1;
+	*number = json_object_get_uint64(value);
 	return 0;
 }
 
-void
-rpc_write_id(struct jsonw *w, const struct rpc_id *id)
+int
+rpc_i64(struct json_object *value, int64_t *number)
 {
-	(void)w;
-	(void)id;
+	if (!json_object_is_type(value, json_type_int))
+		return -1;
+	*number = json_object_get_int64(value);
+	/* What is above the range reads as its end. */
+	if (*number == INT64_MAX &&
+	    json_object_get_uint64(value) > (uint64_t)INT64_MAX)
+		return -1;
+	return 0;
+}
+
+static int
+take_id(struct rpc_message *msg, struct json_object *value)
+{
+	if (rpc_i64(value, &msg->id.number) == 0)
+		msg->id.type = RPC_ID_INT;
+	else if (rpc_string(msg, value, &msg->id.string, &msg->id.len) == 0)
+		msg->id.type = RPC_ID_STRING;
+	else
+		return -1;
+	return 0;
+}
+
+static bool
+string_or_null(struct json_object *value)
+{
+	return value == NULL || json_object_is_type(value, json_type_string);
+}
+
+static bool
+trace_is_sound(struct json_object *root)
+{
+	struct json_object *parent, *state, *trace;
+
+	trace = json_object_object_get(root, "trace");
+	if (trace == NULL)
+		return true;
+	if (!json_object_is_type(trace, json_type_object))
+		return false;
+	parent = json_object_object_get(trace, "traceparent");
+	state = json_object_object_get(trace, "tracestate");
+	return string_or_null(parent) && string_or_null(state);
+}
+
+static bool
+error_is_sound(struct json_object *error)
+{
+	int64_t code;
+
+	return json_object_is_type(error, json_type_object) &&
+	    rpc_i64(json_object_object_get(error, "code"), &code) == 0 &&
+	    json_object_is_type(json_object_object_get(error, "message"),
+	    json_type_string);
+}
+
+static void
+take_response(struct rpc_message *msg, bool has_id)
+{
+	struct json_object *value;
+
+	if (!has_id)
+		malformed(msg, "there is neither a method nor an id");
+	else if (!json_object_object_get_ex(msg->root, "result", NULL) &&
+	    (!json_object_object_get_ex(msg->root, "error", &value) ||
+	    !error_is_sound(value)))
+		malformed(msg, "there is no method");
+	else
+		msg->kind = RPC_RESPONSE;
+}
+
+static void
+take_apart(struct rpc_message *msg)
+{
+	struct json_object *id, *method;
+	bool has_id;
+
+	has_id = json_object_object_get_ex(msg->root, "id", &id);
+	if (has_id && take_id(msg, id) == -1) {
+		malformed(msg, "the id is neither a string nor an integer");
+		return;
+	}
+	if (!json_object_object_get_ex(msg->root, "method", &method)) {
+		take_response(msg, has_id);
+		return;
+	}
+	if (rpc_string(msg, method, &msg->method, &msg->method_len) == -1) {
+		malformed(msg, "the method is not a string");
+		return;
+	}
+	if (!trace_is_sound(msg->root)) {
+		malformed(msg, "trace is not an object of strings");
+		return;
+	}
+	msg->kind = has_id ? RPC_REQUEST : RPC_NOTIFICATION;
+	msg->params = json_object_object_get(msg->root, "params");
 }
 
 void
-rpc_write_result_head(struct jsonw *w, const struct rpc_id *id)
+rpc_parse(struct rpc_parser *parser, const char *text, size_t len,
+    bool utf8_checked, struct rpc_message *msg)
 {
-	(void)w;
-	(void)id;
+	const char *why;
+
+	memset(msg, 0, sizeof(*msg));
+	if (!utf8_checked && !utf8_valid(text, len)) {
+		malformed(msg, "the message is not UTF-8");
+		return;
+	}
+	if ((why = jsonlex_check(&parser->lex, text, len)) != NULL) {
+		malformed(msg, why);
+		return;
+	}
+	if (parser_prepare(parser) == -1 ||
+	    (msg->root = build(parser, text, len)) == NULL) {
+		malformed(msg, "out of memory");
+		return;
+	}
+	msg->text = text;
+	if (!parser->lex.nul) {
+		msg->notes = parser->lex.notes;
+		msg->nnotes = parser->lex.nnotes;
+	}
+	take_apart(msg);
+	if (len > KEEP_MAX) {
+		json_tokener_free(parser->tokener);
+		parser->tokener = NULL;
+	}
 }
 
 void
-rpc_write_result_tail(struct jsonw *w)
+rpc_message_clear(struct rpc_message *msg)
 {
-	(void)w;
-}
-
-void
-rpc_write_error(struct jsonw *w, const struct rpc_id *id, int code, const void *message, size_t len)
-{
-	(void)w;
-	(void)id;
-	(void)code;
-	(void)message;
-	(void)len;
-}
-
-void
-rpc_write_error_data_head(struct jsonw *w, const struct rpc_id *id, int code, const void *message, size_t len)
-{
-	(void)w;
-	(void)id;
-	(void)code;
-	(void)message;
-	(void)len;
-}
-
-void
-rpc_write_error_data_tail(struct jsonw *w)
-{
-	(void)w;
-}
-
-void
-rpc_write_notification_head(struct jsonw *w, const char *method)
-{
-	(void)w;
-	(void)method;
-}
-
-void
-rpc_write_notification_tail(struct jsonw *w)
-{
-	(void)w;
+	json_object_put(msg->root);
+	memset(msg, 0, sizeof(*msg));
 }

@@ -13,12 +13,15 @@
 struct json_object;
 struct jsonw;
 struct rpc_parser;
-struct rpc_span;
+struct jsonlex_note;
 
 /* How deep objects and arrays may be nested, the outermost included. */
 #define RPC_DEPTH_MAX 64
 
-/* How many values a message may hold; each costs some 100 bytes as a tree. */
+/*
+ * How many values a message may hold, where an object counts as 9 and an
+ * array as 5; one costs some 100 bytes as a tree.
+ */
 #define RPC_VALUES_MAX 262144
 
 /* Error codes of answers. */
@@ -68,8 +71,8 @@ struct rpc_message {
 	/* private */
 	struct json_object *root;
 	const char *text;
-	const struct rpc_span *spans;
-	size_t nspans;
+	const struct jsonlex_note *notes;
+	size_t nnotes;
 };
 
 /*

@@ -1,0 +1,616 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The whole wire inside a host: who may say what to whom, when, how long and
+ * with how many descriptors, and what each message carries.  PROTOCOL tells
+ * the same in prose; change both together and raise PROTO_VERSION when an
+ * older reader would misunderstand.
+ *
+ * A message is a type and typed fields; a field is a tag (16 bits), a length
+ * (32 bits) and its bytes.  Unknown tags are skipped, so that old and new
+ * binaries can meet during an upgrade.
+ */
+#ifndef COMMON_PROTO_H
+#define COMMON_PROTO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/buf.h"
+
+#define PROTO_VERSION 1		/* what this build speaks */
+#define PROTO_OLDEST 1		/* the oldest it still understands */
+
+#define PROTO_CONTROL_MAX 65536	/* bytes of a control message */
+#define PROTO_CONTROL_FDS 2	/* descriptors of a control message */
+#define PROTO_CHUNK_MAX 65536	/* bytes of output in one event */
+#define PROTO_EVENT_MAX (PROTO_CHUNK_MAX + 8192)
+#define PROTO_REQUEST_MAX (64 * 1024 * 1024)
+#define PROTO_WINDOW (512 * 1024) /* cost of output sent and unacknowledged */
+#define PROTO_EVENT_COST 64	/* cost of an event beside its output bytes */
+#define PROTO_NAME_MAX 4096	/* bytes of a process id, write id, call id */
+#define PROTO_SESSION_LEN 36	/* bytes of a session id: UUID text */
+#define PROTO_NONCE_LEN 16	/* bytes of an attach request's id */
+#define PROTO_STREAM_COUNT 3	/* see enum proto_stream */
+
+enum proto_role {
+	ROLE_SUPERVISOR,
+	ROLE_BROKER,
+	ROLE_GATEWAY,
+	ROLE_RUNNER,
+	ROLE_COUNT
+};
+
+/* Where a channel stands; its owner moves it on, the table reads it. */
+enum proto_phase {
+	PHASE_START,	/* the inferior has not said HELLO */
+	PHASE_UP,
+	PHASE_STOP,	/* an order to stop or end has been given */
+	PHASE_COUNT
+};
+
+#define IN_START (1u << PHASE_START)
+#define IN_UP (1u << PHASE_UP)
+#define IN_STOP (1u << PHASE_STOP)
+
+enum proto_stream {
+	STREAM_STDOUT,
+	STREAM_STDERR,
+	STREAM_PTY
+};
+
+/* Why an attach failed; the gateway's table turns it into an error. */
+enum proto_attach_failure {
+	ATTACH_UNKNOWN_SESSION = 1,	/* never was, ended, or not yours */
+	ATTACH_ELSEWHERE,		/* -32010 */
+	ATTACH_LIMIT,			/* a budget is exhausted */
+	ATTACH_STOPPING,
+	ATTACH_INTERNAL
+};
+
+/* Why an attachment ended from the broker's side. */
+enum proto_gone {
+	GONE_RUNNER_LOST = 1,
+	GONE_RUNNER_FAILED,	/* it could not be started */
+	GONE_ENDED,		/* expiry, or an operator */
+	GONE_STOPPING,
+	GONE_REPLACED		/* the session is attached elsewhere now */
+};
+
+/* Why a session ended; kept in its tombstone. */
+enum proto_end {
+	END_EXPIRED = 1,
+	END_RUNNER_LOST,
+	END_RUNNER_FAILED,
+	END_SHUTDOWN,
+	END_OPERATOR
+};
+
+/* How peers are admitted. */
+enum proto_auth {
+	AUTH_NONE = 1,
+	AUTH_PEER_UID
+};
+
+/*
+ * Every field: name, number, kind, largest length in bytes.  Numbers are
+ * never used again for something else.
+ */
+#define PROTO_TAGS(T) \
+	T(VERSION, 1, U32, 4) \
+	T(OLDEST, 2, U32, 4) \
+	T(CAPABILITIES, 3, U64, 8) \
+	T(GATEWAY, 4, U32, 4) \
+	T(HANDLE, 5, U64, 8) \
+	T(SESSION, 6, STR, PROTO_SESSION_LEN) \
+	T(GENERATION, 7, U64, 8) \
+	T(REASON, 8, U32, 4) \
+	T(TEXT, 9, STR, 1024) \
+	T(STATUS, 10, U32, 4) \
+	T(PROBE, 11, U64, 8) \
+	T(GONE, 12, BOOL, 1) \
+	T(NONCE, 13, BYTES, PROTO_NONCE_LEN) \
+	T(CLIENT_NAME, 14, BYTES, 1024) \
+	T(RESUME, 15, BYTES, 1024) \
+	T(FORWARDED, 16, BOOL, 1) \
+	T(TOKEN, 17, BYTES, 8192) \
+	T(GRACE_MS, 18, U64, 8) \
+	T(LISTENERS, 19, LIST, 8192) \
+	T(LISTENER, 20, STR, 256) \
+	T(RUNNER_PATH, 21, STR, 4096) \
+	T(RUNTIME_DIR, 22, STR, 4096) \
+	T(AUTH, 23, U32, 4) \
+	T(DETACH_TTL_MS, 24, U64, 8) \
+	T(RETENTION_MS, 25, U64, 8) \
+	T(RETAIN_BYTES, 26, U64, 8) \
+	T(HOLD_MS, 27, U64, 8) \
+	T(MAX_SESSIONS, 28, U32, 4) \
+	T(MAX_CONNECTIONS, 29, U32, 4) \
+	T(MAX_PROCESSES, 30, U32, 4) \
+	T(PING_MS, 31, U64, 8) \
+	T(PONG_MS, 32, U64, 8) \
+	T(HANDSHAKE_MS, 33, U64, 8) \
+	T(UID, 34, U32, 4) \
+	T(GID, 35, U32, 4) \
+	T(ROOT_DIR, 36, STR, 4096) \
+	T(LOG_LEVEL, 37, U32, 4) \
+	T(TOPICS, 38, LIST, 1024) \
+	T(SHELL_NAME, 39, STR, 255) \
+	T(SHELL_PATH, 40, STR, 4096) \
+	T(CWD, 41, STR, 4096) \
+	T(HOME, 42, STR, 4096) \
+	T(TEMP_DIR, 43, STR, 4096) \
+	T(WINDOW, 44, U64, 8) \
+	T(COUNT, 45, U64, 8) \
+	T(SYSLOG, 46, BOOL, 1) \
+	T(ID_INT, 60, I64, 8) \
+	T(ID_STR, 61, BYTES, PROTO_NAME_MAX) \
+	T(METHOD, 62, U32, 4) \
+	T(ERROR_CODE, 63, I64, 8) \
+	T(ERROR_TEXT, 64, BYTES, 1024) \
+	T(PROCESS_ID, 65, BYTES, PROTO_NAME_MAX) \
+	T(SEQ, 66, U64, 8) \
+	T(STREAM, 67, U8, 1) \
+	T(DATA, 68, BYTES, PROTO_REQUEST_MAX) \
+	T(EXIT_CODE, 69, I64, 8) \
+	T(SANDBOX_DENIED, 70, BOOL, 1) \
+	T(TOTAL, 71, U64, 8) \
+	T(ARGV, 72, LIST, PROTO_REQUEST_MAX) \
+	T(ENV, 73, LIST, PROTO_REQUEST_MAX) \
+	T(TTY, 74, BOOL, 1) \
+	T(PIPE_STDIN, 75, BOOL, 1) \
+	T(ARG0, 76, BYTES, PROTO_REQUEST_MAX) \
+	T(ENV_INHERIT, 77, U8, 1) \
+	T(ENV_NO_DEFAULT_EXCLUDES, 78, BOOL, 1) \
+	T(ENV_EXCLUDE, 79, LIST, PROTO_REQUEST_MAX) \
+	T(ENV_SET, 80, LIST, PROTO_REQUEST_MAX) \
+	T(ENV_INCLUDE_ONLY, 81, LIST, PROTO_REQUEST_MAX) \
+	T(AFTER_SEQ, 82, U64, 8) \
+	T(MAX_BYTES, 83, U64, 8) \
+	T(WAIT_MS, 84, U64, 8) \
+	T(WRITE_ID, 85, BYTES, PROTO_NAME_MAX) \
+	T(SIGNAL, 86, BYTES, 32) \
+	T(CHUNKS, 87, CHUNKS, PROTO_EVENT_MAX) \
+	T(NEXT_SEQ, 88, U64, 8) \
+	T(EXITED, 89, BOOL, 1) \
+	T(CLOSED, 90, BOOL, 1) \
+	T(FAILURE, 91, BYTES, 1024) \
+	T(RUNNING, 92, BOOL, 1) \
+	T(WRITE_STATUS, 93, U8, 1) \
+	T(SANDBOX_TYPE, 94, U8, 1) \
+	T(DIRECTORY, 95, STR, 4096)
+
+/* How a field's bytes are read. */
+enum proto_kind {
+	KIND_U8,
+	KIND_U32,
+	KIND_U64,
+	KIND_I64,
+	KIND_BOOL,	/* one byte, 0 or 1 */
+	KIND_STR,	/* no NUL, no terminator */
+	KIND_BYTES,
+	KIND_LIST,	/* each item a length (32 bits) and its bytes */
+	KIND_CHUNKS	/* each: seq (64), stream (8), length (32), bytes */
+};
+
+enum proto_tag {
+#define T(name, number, kind, max) TAG_##name = number,
+	PROTO_TAGS(T)
+#undef T
+};
+
+/* env values of ENV_INHERIT, WRITE_STATUS, SANDBOX_TYPE on the wire. */
+enum proto_inherit { INHERIT_NONE, INHERIT_CORE, INHERIT_ALL };
+enum proto_write { WRITE_ACCEPTED, WRITE_UNKNOWN, WRITE_CLOSED, WRITE_STARTING };
+enum proto_sandbox { SANDBOX_NONE, SANDBOX_LINUX };
+
+/*
+ * What each message carries: tag, member of the struct, whether it must be
+ * there (MUST) or not (MAY).  Messages that carry the same share a list.  L
+ * is the list's own name, for those who expand it.
+ */
+#define FIELDS_HELLO(F, L) \
+	F(L, VERSION, version, MUST) \
+	F(L, OLDEST, oldest, MUST) \
+	F(L, CAPABILITIES, capabilities, MAY)
+#define FIELDS_NOTHING(F, L) \
+	F(L, COUNT, count, MAY)
+#define FIELDS_PING(F, L) \
+	F(L, COUNT, count, MUST)
+#define FIELDS_SB_CONFIG(F, L) \
+	F(L, VERSION, version, MUST) \
+	F(L, OLDEST, oldest, MUST) \
+	F(L, LISTENERS, listeners, MUST) \
+	F(L, RUNNER_PATH, runner_path, MUST) \
+	F(L, RUNTIME_DIR, runtime_dir, MUST) \
+	F(L, AUTH, auth, MUST) \
+	F(L, DETACH_TTL_MS, detach_ttl_ms, MUST) \
+	F(L, RETENTION_MS, retention_ms, MUST) \
+	F(L, RETAIN_BYTES, retain_bytes, MUST) \
+	F(L, HOLD_MS, hold_ms, MUST) \
+	F(L, MAX_SESSIONS, max_sessions, MUST) \
+	F(L, MAX_PROCESSES, max_processes, MUST) \
+	F(L, LOG_LEVEL, log_level, MUST) \
+	F(L, TOPICS, topics, MAY) \
+	F(L, SYSLOG, syslog, MAY)
+#define FIELDS_SB_GATEWAY(F, L) \
+	F(L, GATEWAY, gateway, MUST)
+#define FIELDS_STOP(F, L) \
+	F(L, GRACE_MS, grace_ms, MUST)
+#define FIELDS_SG_CONFIG(F, L) \
+	F(L, VERSION, version, MUST) \
+	F(L, OLDEST, oldest, MUST) \
+	F(L, GATEWAY, gateway, MUST) \
+	F(L, PING_MS, ping_ms, MUST) \
+	F(L, PONG_MS, pong_ms, MUST) \
+	F(L, HANDSHAKE_MS, handshake_ms, MUST) \
+	F(L, MAX_CONNECTIONS, max_connections, MUST) \
+	F(L, LOG_LEVEL, log_level, MUST) \
+	F(L, TOPICS, topics, MAY) \
+	F(L, SYSLOG, syslog, MAY) \
+	F(L, UID, uid, MAY) \
+	F(L, GID, gid, MAY) \
+	F(L, ROOT_DIR, root_dir, MAY)
+#define FIELDS_SG_LISTENER(F, L) \
+	F(L, LISTENER, listener, MUST)
+#define FIELDS_GB_ADMIT(F, L) \
+	F(L, HANDLE, handle, MUST) \
+	F(L, FORWARDED, forwarded, MUST) \
+	F(L, TOKEN, token, MAY)
+#define FIELDS_HANDLE(F, L) \
+	F(L, HANDLE, handle, MUST)
+#define FIELDS_GB_ATTACH(F, L) \
+	F(L, HANDLE, handle, MUST) \
+	F(L, NONCE, nonce, MUST) \
+	F(L, CLIENT_NAME, client_name, MUST) \
+	F(L, RESUME, resume, MAY)
+#define FIELDS_ATTACHMENT(F, L) \
+	F(L, SESSION, session, MUST) \
+	F(L, GENERATION, generation, MUST)
+#define FIELDS_GB_PROBED(F, L) \
+	F(L, PROBE, probe, MUST) \
+	F(L, GONE, gone, MUST)
+#define FIELDS_BG_REFUSED(F, L) \
+	F(L, HANDLE, handle, MUST) \
+	F(L, STATUS, status, MUST) \
+	F(L, TEXT, text, MUST)
+#define FIELDS_BG_ATTACHED(F, L) \
+	F(L, HANDLE, handle, MUST) \
+	F(L, SESSION, session, MUST) \
+	F(L, GENERATION, generation, MUST) \
+	F(L, DETACH_TTL_MS, detach_ttl_ms, MUST) \
+	F(L, SHELL_NAME, shell_name, MUST) \
+	F(L, SHELL_PATH, shell_path, MUST) \
+	F(L, CWD, cwd, MUST) \
+	F(L, HOME, home, MUST) \
+	F(L, TEMP_DIR, temp_dir, MUST)
+#define FIELDS_BG_ATTACH_FAILED(F, L) \
+	F(L, HANDLE, handle, MUST) \
+	F(L, REASON, reason, MUST) \
+	F(L, TEXT, text, MAY)
+#define FIELDS_BG_PROBE(F, L) \
+	F(L, PROBE, probe, MUST) \
+	F(L, SESSION, session, MUST) \
+	F(L, GENERATION, generation, MUST)
+#define FIELDS_BG_GONE(F, L) \
+	F(L, SESSION, session, MUST) \
+	F(L, GENERATION, generation, MUST) \
+	F(L, REASON, reason, MUST)
+#define FIELDS_BR_CONFIG(F, L) \
+	F(L, VERSION, version, MUST) \
+	F(L, OLDEST, oldest, MUST) \
+	F(L, SESSION, session, MUST) \
+	F(L, RETENTION_MS, retention_ms, MUST) \
+	F(L, RETAIN_BYTES, retain_bytes, MUST) \
+	F(L, HOLD_MS, hold_ms, MUST) \
+	F(L, WINDOW, window, MUST) \
+	F(L, MAX_PROCESSES, max_processes, MUST) \
+	F(L, SHELL_PATH, shell_path, MUST) \
+	F(L, LOG_LEVEL, log_level, MUST) \
+	F(L, SYSLOG, syslog, MAY)
+#define FIELDS_GENERATION(F, L) \
+	F(L, GENERATION, generation, MUST)
+#define FIELDS_BR_END(F, L) \
+	F(L, REASON, reason, MUST) \
+	F(L, GRACE_MS, grace_ms, MUST)
+#define FIELDS_GR_ACK(F, L) \
+	F(L, TOTAL, total, MUST)
+#define FIELDS_CALL(F, L) \
+	F(L, ID_INT, id_int, MAY) \
+	F(L, ID_STR, id_str, MAY)
+#define FIELDS_GR_START(F, L) \
+	FIELDS_CALL(F, L) \
+	F(L, PROCESS_ID, process_id, MUST) \
+	F(L, ARGV, argv, MUST) \
+	F(L, DIRECTORY, directory, MUST) \
+	F(L, ENV, env, MUST) \
+	F(L, TTY, tty, MUST) \
+	F(L, PIPE_STDIN, pipe_stdin, MAY) \
+	F(L, ARG0, arg0, MAY) \
+	F(L, ENV_INHERIT, env_inherit, MAY) \
+	F(L, ENV_NO_DEFAULT_EXCLUDES, env_no_default_excludes, MAY) \
+	F(L, ENV_EXCLUDE, env_exclude, MAY) \
+	F(L, ENV_SET, env_set, MAY) \
+	F(L, ENV_INCLUDE_ONLY, env_include_only, MAY)
+#define FIELDS_GR_READ(F, L) \
+	FIELDS_CALL(F, L) \
+	F(L, PROCESS_ID, process_id, MUST) \
+	F(L, AFTER_SEQ, after_seq, MAY) \
+	F(L, MAX_BYTES, max_bytes, MAY) \
+	F(L, WAIT_MS, wait_ms, MAY)
+#define FIELDS_GR_WRITE(F, L) \
+	FIELDS_CALL(F, L) \
+	F(L, PROCESS_ID, process_id, MUST) \
+	F(L, DATA, data, MUST) \
+	F(L, WRITE_ID, write_id, MUST)
+#define FIELDS_GR_SIGNAL(F, L) \
+	FIELDS_CALL(F, L) \
+	F(L, PROCESS_ID, process_id, MUST) \
+	F(L, SIGNAL, signal, MUST)
+#define FIELDS_GR_TERMINATE(F, L) \
+	FIELDS_CALL(F, L) \
+	F(L, PROCESS_ID, process_id, MUST)
+#define FIELDS_RG_RESULT(F, L) \
+	FIELDS_CALL(F, L) \
+	F(L, METHOD, method, MUST) \
+	F(L, PROCESS_ID, process_id, MAY) \
+	F(L, SANDBOX_TYPE, sandbox_type, MAY) \
+	F(L, WRITE_STATUS, write_status, MAY) \
+	F(L, RUNNING, running, MAY) \
+	F(L, CHUNKS, chunks, MAY) \
+	F(L, NEXT_SEQ, next_seq, MAY) \
+	F(L, EXITED, exited, MAY) \
+	F(L, EXIT_CODE, exit_code, MAY) \
+	F(L, CLOSED, closed, MAY) \
+	F(L, FAILURE, failure, MAY) \
+	F(L, SANDBOX_DENIED, sandbox_denied, MAY)
+#define FIELDS_RG_ERROR(F, L) \
+	FIELDS_CALL(F, L) \
+	F(L, METHOD, method, MUST) \
+	F(L, ERROR_CODE, error_code, MUST) \
+	F(L, ERROR_TEXT, error_text, MUST)
+#define FIELDS_RG_BULK_PART(F, L) \
+	F(L, CHUNKS, chunks, MUST)
+#define FIELDS_RG_OUTPUT(F, L) \
+	F(L, PROCESS_ID, process_id, MUST) \
+	F(L, SEQ, seq, MUST) \
+	F(L, STREAM, stream, MUST) \
+	F(L, DATA, data, MUST)
+#define FIELDS_RG_EXITED(F, L) \
+	F(L, PROCESS_ID, process_id, MUST) \
+	F(L, SEQ, seq, MUST) \
+	F(L, EXIT_CODE, exit_code, MUST) \
+	F(L, SANDBOX_DENIED, sandbox_denied, MAY)
+#define FIELDS_RG_CLOSED(F, L) \
+	F(L, PROCESS_ID, process_id, MUST) \
+	F(L, SEQ, seq, MUST)
+
+/*
+ * Every message: name, number, fields, from, to, phases, largest length in
+ * bytes, fewest and most descriptors, whether it may come only once.  The
+ * blocks of a hundred are one direction each; 500 and up travel on data
+ * sockets, the rest on control sockets.  On a data socket the phase is that
+ * of the receiver: START until the other's HELLO came.
+ */
+#define PROTO_MESSAGES(M) \
+	M(SB_CONFIG, 100, SB_CONFIG, SUPERVISOR, BROKER, IN_START, 32768, 0, 0, 1) \
+	M(SB_GATEWAY, 101, SB_GATEWAY, SUPERVISOR, BROKER, IN_UP, 64, 1, 1, 0) \
+	M(SB_PING, 102, PING, SUPERVISOR, BROKER, IN_UP | IN_STOP, 64, 0, 0, 0) \
+	M(SB_STOP, 103, STOP, SUPERVISOR, BROKER, IN_UP, 64, 0, 0, 1) \
+	M(BS_HELLO, 150, HELLO, BROKER, SUPERVISOR, IN_START, 256, 0, 0, 1) \
+	M(BS_PONG, 151, PING, BROKER, SUPERVISOR, IN_UP | IN_STOP, 64, 0, 0, 0) \
+	M(BS_STOPPED, 152, NOTHING, BROKER, SUPERVISOR, IN_STOP, 64, 0, 0, 1) \
+	M(SG_CONFIG, 200, SG_CONFIG, SUPERVISOR, GATEWAY, IN_START, 16384, 0, 0, 1) \
+	M(SG_LISTENER, 201, SG_LISTENER, SUPERVISOR, GATEWAY, IN_START, 512, 1, 1, 0) \
+	M(SG_BROKER, 202, NOTHING, SUPERVISOR, GATEWAY, IN_START | IN_UP, 64, 1, 1, 0) \
+	M(SG_PING, 203, PING, SUPERVISOR, GATEWAY, IN_UP | IN_STOP, 64, 0, 0, 0) \
+	M(SG_STOP, 204, STOP, SUPERVISOR, GATEWAY, IN_UP, 64, 0, 0, 1) \
+	M(GS_HELLO, 250, HELLO, GATEWAY, SUPERVISOR, IN_START, 256, 0, 0, 1) \
+	M(GS_PONG, 251, PING, GATEWAY, SUPERVISOR, IN_UP | IN_STOP, 64, 0, 0, 0) \
+	M(GB_HELLO, 300, HELLO, GATEWAY, BROKER, IN_START, 256, 0, 0, 1) \
+	M(GB_ADMIT, 301, GB_ADMIT, GATEWAY, BROKER, IN_UP | IN_STOP, 8448, 1, 1, 0) \
+	M(GB_LEAVE, 302, HANDLE, GATEWAY, BROKER, IN_UP | IN_STOP, 64, 0, 0, 0) \
+	M(GB_ATTACH, 303, GB_ATTACH, GATEWAY, BROKER, IN_UP | IN_STOP, 2304, 0, 0, 0) \
+	M(GB_DETACH, 304, ATTACHMENT, GATEWAY, BROKER, IN_UP | IN_STOP, 128, 0, 0, 0) \
+	M(GB_PROBED, 305, GB_PROBED, GATEWAY, BROKER, IN_UP | IN_STOP, 64, 0, 0, 0) \
+	M(BG_HELLO, 350, HELLO, BROKER, GATEWAY, IN_START, 256, 0, 0, 1) \
+	M(BG_ADMITTED, 351, HANDLE, BROKER, GATEWAY, IN_UP, 64, 0, 0, 0) \
+	M(BG_REFUSED, 352, BG_REFUSED, BROKER, GATEWAY, IN_UP, 2048, 0, 0, 0) \
+	M(BG_ATTACHED, 353, BG_ATTACHED, BROKER, GATEWAY, IN_UP, 24576, 1, 1, 0) \
+	M(BG_ATTACH_FAILED, 354, BG_ATTACH_FAILED, BROKER, GATEWAY, IN_UP, 2048, 0, 0, 0) \
+	M(BG_PROBE, 355, BG_PROBE, BROKER, GATEWAY, IN_UP, 128, 0, 0, 0) \
+	M(BG_GONE, 356, BG_GONE, BROKER, GATEWAY, IN_UP, 128, 0, 0, 0) \
+	M(BR_CONFIG, 400, BR_CONFIG, BROKER, RUNNER, IN_START, 8192, 0, 1, 1) \
+	M(BR_ATTACHMENT, 401, GENERATION, BROKER, RUNNER, IN_START | IN_UP, 64, 1, 1, 0) \
+	M(BR_DETACH, 402, GENERATION, BROKER, RUNNER, IN_UP | IN_STOP, 64, 0, 0, 0) \
+	M(BR_END, 403, BR_END, BROKER, RUNNER, IN_START | IN_UP | IN_STOP, 64, 0, 0, 0) \
+	M(RB_HELLO, 450, HELLO, RUNNER, BROKER, IN_START, 256, 0, 0, 1) \
+	M(RB_DETACHED, 451, GENERATION, RUNNER, BROKER, IN_UP | IN_STOP, 64, 0, 0, 0) \
+	M(RB_ENDED, 452, NOTHING, RUNNER, BROKER, IN_UP | IN_STOP, 64, 0, 0, 1) \
+	M(GR_HELLO, 500, HELLO, GATEWAY, RUNNER, IN_START, 256, 0, 0, 1) \
+	M(GR_ACK, 501, GR_ACK, GATEWAY, RUNNER, IN_UP, 64, 0, 0, 0) \
+	M(GR_START, 510, GR_START, GATEWAY, RUNNER, IN_UP, PROTO_REQUEST_MAX, 0, 0, 0) \
+	M(GR_READ, 511, GR_READ, GATEWAY, RUNNER, IN_UP, 16384, 0, 0, 0) \
+	M(GR_WRITE, 512, GR_WRITE, GATEWAY, RUNNER, IN_UP, PROTO_REQUEST_MAX, 0, 0, 0) \
+	M(GR_SIGNAL, 513, GR_SIGNAL, GATEWAY, RUNNER, IN_UP, 16384, 0, 0, 0) \
+	M(GR_TERMINATE, 514, GR_TERMINATE, GATEWAY, RUNNER, IN_UP, 16384, 0, 0, 0) \
+	M(RG_HELLO, 600, HELLO, RUNNER, GATEWAY, IN_START, 256, 0, 0, 1) \
+	M(RG_RESULT, 601, RG_RESULT, RUNNER, GATEWAY, IN_UP, PROTO_EVENT_MAX + 16384, 0, 0, 0) \
+	M(RG_ERROR, 602, RG_ERROR, RUNNER, GATEWAY, IN_UP, 8192, 0, 0, 0) \
+	M(RG_BULK_BEGIN, 603, RG_RESULT, RUNNER, GATEWAY, IN_UP, 16384, 0, 0, 0) \
+	M(RG_BULK_PART, 604, RG_BULK_PART, RUNNER, GATEWAY, IN_UP, PROTO_EVENT_MAX, 0, 0, 0) \
+	M(RG_BULK_END, 605, RG_RESULT, RUNNER, GATEWAY, IN_UP, 16384, 0, 0, 0) \
+	M(RG_OUTPUT, 610, RG_OUTPUT, RUNNER, GATEWAY, IN_UP, PROTO_EVENT_MAX, 0, 0, 0) \
+	M(RG_EXITED, 611, RG_EXITED, RUNNER, GATEWAY, IN_UP, 8192, 0, 0, 0) \
+	M(RG_CLOSED, 612, RG_CLOSED, RUNNER, GATEWAY, IN_UP, 8192, 0, 0, 0)
+
+enum proto_type {
+#define M(name, number, fields, from, to, phases, max, fdmin, fdmax, once) \
+	MSG_##name = number,
+	PROTO_MESSAGES(M)
+#undef M
+};
+
+/* The member types of the structs below, one a tag. */
+#define PROTO_CTYPE_U8 uint8_t
+#define PROTO_CTYPE_U32 uint32_t
+#define PROTO_CTYPE_U64 uint64_t
+#define PROTO_CTYPE_I64 int64_t
+#define PROTO_CTYPE_BOOL bool
+#define PROTO_CTYPE_STR struct span
+#define PROTO_CTYPE_BYTES struct span
+#define PROTO_CTYPE_LIST struct span
+#define PROTO_CTYPE_CHUNKS struct span
+#define T(name, number, kind, max) typedef PROTO_CTYPE_##kind proto_##name;
+PROTO_TAGS(T)
+#undef T
+
+/*
+ * One struct a list of fields: struct fields_GB_ADMIT and so on; struct
+ * fields_HELLO serves every HELLO.  Each field has a member and has_member:
+ * when encoding, MUST fields are always written and MAY fields where has_ is
+ * true; after decoding has_ tells what was there, and what was not is zero.
+ * Spans borrow: the caller's bytes when encoding, the received bytes when
+ * decoded.
+ */
+#define PROTO_LISTS(L) \
+	L(HELLO) L(NOTHING) L(PING) L(STOP) L(HANDLE) L(ATTACHMENT) \
+	L(GENERATION) L(SB_CONFIG) L(SB_GATEWAY) L(SG_CONFIG) \
+	L(SG_LISTENER) L(GB_ADMIT) L(GB_ATTACH) L(GB_PROBED) L(BG_REFUSED) \
+	L(BG_ATTACHED) L(BG_ATTACH_FAILED) L(BG_PROBE) L(BG_GONE) \
+	L(BR_CONFIG) L(BR_END) L(GR_ACK) L(GR_START) L(GR_READ) L(GR_WRITE) \
+	L(GR_SIGNAL) L(GR_TERMINATE) L(RG_RESULT) L(RG_ERROR) \
+	L(RG_BULK_PART) L(RG_OUTPUT) L(RG_EXITED) L(RG_CLOSED)
+
+#define F(list, tag, name, need) proto_##tag name; bool has_##name;
+#define L(list) struct fields_##list { FIELDS_##list(F, list) };
+PROTO_LISTS(L)
+#undef L
+#undef F
+
+/* Room for any decoded message. */
+union proto_any {
+#define L(list) struct fields_##list list;
+	PROTO_LISTS(L)
+#undef L
+};
+
+struct proto_field {
+	const char *name;
+	uint16_t tag;
+	uint8_t kind;		/* enum proto_kind */
+	bool must;
+	size_t offset;		/* of the member in its struct */
+	size_t has;		/* of its has_ member */
+	size_t max;		/* bytes */
+};
+
+struct proto_row {
+	const char *name;
+	uint16_t type;
+	uint8_t from, to;	/* enum proto_role */
+	unsigned int phases;	/* IN_ bits */
+	size_t max;		/* bytes of the whole payload */
+	uint8_t fdmin, fdmax;
+	bool once;
+	const struct proto_field *fields;
+	size_t nfields;
+	size_t size;		/* of its struct, bytes */
+};
+
+/* Every way in which a message can be refused; proto_strerror() names them. */
+enum proto_error {
+	PROTO_OK = 0,
+	PROTO_UNKNOWN_TYPE,	/* no such row: may come from a newer peer */
+	PROTO_WRONG_ROLE,
+	PROTO_WRONG_PHASE,
+	PROTO_TOO_LONG,
+	PROTO_WRONG_FDS,
+	PROTO_REPEATED,		/* a message that may come only once */
+	PROTO_MALFORMED,	/* fields do not add up to the payload */
+	PROTO_FIELD_LENGTH,
+	PROTO_FIELD_TWICE,
+	PROTO_FIELD_MISSING,
+	PROTO_FIELD_VALUE	/* a boolean not 0 or 1, a NUL in a string */
+};
+
+/* The whole table, for walking; "*count" gets the number of rows. */
+const struct proto_row *proto_rows(size_t *count);
+
+/* The row of a type, or NULL. */
+const struct proto_row *proto_row(uint16_t type);
+
+/* Names for logs: "GB_ATTACH", "gateway", "too long"; never NULL. */
+const char *proto_name(uint16_t type);
+const char *proto_role_name(enum proto_role role);
+const char *proto_strerror(enum proto_error error);
+
+/*
+ * Whether "from" may send this message to "to" now; to be asked before its
+ * bytes are looked at.  "len" is the payload in bytes.  PROTO_REPEATED is the
+ * channel's to find.
+ */
+enum proto_error proto_check(uint16_t type, enum proto_role from,
+    enum proto_role to, enum proto_phase phase, size_t len, size_t nfds);
+
+/*
+ * Read the payload into "*msg", the struct of the row's fields (union
+ * proto_any has room for each).  Spans in it point into "bytes".
+ */
+enum proto_error proto_decode(const struct proto_row *row, const void *bytes,
+    size_t len, void *msg);
+
+/*
+ * Append the payload of "msg" to the writer.  A field that breaks its own
+ * limits makes the writer fail: that is the caller's mistake.
+ */
+void proto_encode(struct writer *w, uint16_t type, const void *msg);
+
+/* Append single fields, for senders that have no struct. */
+void proto_put_u8(struct writer *w, enum proto_tag tag, uint8_t value);
+void proto_put_u32(struct writer *w, enum proto_tag tag, uint32_t value);
+void proto_put_u64(struct writer *w, enum proto_tag tag, uint64_t value);
+void proto_put_bytes(struct writer *w, enum proto_tag tag, struct span value);
+
+/*
+ * Start a field whose bytes follow by writer_put() and the functions below,
+ * and end it: proto_begin() returns what proto_end() needs.
+ */
+size_t proto_begin(struct writer *w, enum proto_tag tag);
+void proto_end(struct writer *w, size_t begun);
+
+/* Add an item to a list field, and take the next: 1, or 0 at the end. */
+void proto_list_add(struct writer *w, struct span item);
+int proto_list_next(struct span *list, struct span *item);
+size_t proto_list_count(struct span list);
+
+/* The same for the pieces of output in a chunks field. */
+struct proto_chunk {
+	uint64_t seq;
+	uint8_t stream;		/* enum proto_stream */
+	struct span data;
+};
+#define PROTO_CHUNK_HEAD 13	/* bytes a chunk takes beside its data */
+void proto_chunk_add(struct writer *w, const struct proto_chunk *chunk);
+int proto_chunk_next(struct span *chunks, struct proto_chunk *chunk);
+
+/*
+ * The version two ends have in common: the smaller of both, or 0 when one of
+ * them does not understand it any more.
+ */
+uint32_t proto_agree(uint32_t version, uint32_t oldest);
+
+/* The head of a message on a data socket; a control packet has a type only. */
+#define PROTO_HEAD_LEN 12
+struct proto_head {
+	uint32_t len;		/* bytes of the payload */
+	uint16_t type;
+	uint16_t flags;		/* 0; others are ignored */
+	uint32_t call;		/* which request this belongs to, or 0 */
+};
+void proto_head_put(uint8_t out[PROTO_HEAD_LEN],
+    const struct proto_head *head);
+void proto_head_get(const uint8_t in[PROTO_HEAD_LEN],
+    struct proto_head *head);
+
+#endif

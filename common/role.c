@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: ISC */
+/* The start of every role, and the proven drop. */
+#include "config.h"
+
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+
+#include <linux/capability.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "common/role.h"
+#include "common/unix.h"
+
+static void
+limit_set(int resource, rlim_t limit, const char *name)
+{
+	struct rlimit rl = { limit, limit };
+
+	if (setrlimit(resource, &rl) == -1)
+		fatal("cannot set the limit of %s", name);
+}
+
+static void
+limit_raise_files(void)
+{
+	struct rlimit rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) == -1)
+		fatal("cannot ask for the limit of open files");
+	rl.rlim_cur = rl.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &rl) == -1)
+		log_warn("cannot raise the limit of open files");
+}
+
+static void
+standard_fds(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+		if (fd == -1)
+			_exit(1);
+	} while (fd <= STDERR_FILENO);
+	close(fd);
+}
+
+void
+role_begin(const char *name)
+{
+	standard_fds();
+	log_init(name, LOG_LEVEL_INFO, 0);
+	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+		fatal("cannot ignore SIGPIPE");
+	limit_set(RLIMIT_CORE, 0, "core dumps");
+	if (prctl(PR_SET_DUMPABLE, 0) == -1 || prctl(PR_GET_DUMPABLE) != 0)
+		fatal("cannot forbid tracing");
+	umask(077);
+	limit_raise_files();
+}
+
+void
+role_close_from(int first)
+{
+	if (close_range((unsigned int)first, ~0U, 0) == -1)
+		closefrom(first);
+}
+
+void
+role_need_control(const char *name)
+{
+	if (!unix_is_socket(ROLE_CONTROL_FD, SOCK_SEQPACKET))
+		fatalx("%s is started by holdfastd, not by hand", name);
+	if (unix_cloexec(ROLE_CONTROL_FD) == -1)
+		fatal("control channel");
+}
+
+void
+role_no_new_privs(void)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1 ||
+	    prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
+		fatal("cannot give up new privileges");
+}
+
+void
+role_subreaper(void)
+{
+	int on = 0;
+
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1) == -1 ||
+	    prctl(PR_GET_CHILD_SUBREAPER, &on) == -1 || !on)
+		fatal("cannot become the reaper of orphans");
+}
+
+static int
+ids_are(uid_t uid, gid_t gid)
+{
+	uid_t r, e, s;
+	gid_t rg, eg, sg;
+
+	return getresuid(&r, &e, &s) == 0 && r == uid && e == uid &&
+	    s == uid && getresgid(&rg, &eg, &sg) == 0 && rg == gid &&
+	    eg == gid && sg == gid;
+}
+
+/* Having been root, every way back must be shut. */
+static int
+way_back(uid_t uid, gid_t gid)
+{
+	struct __user_cap_header_struct head = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct caps[2];
+
+	if (uid != 0 && (setuid(0) != -1 || seteuid(0) != -1 ||
+	    setresuid(0, 0, 0) != -1))
+		return 1;
+	if (gid != 0 && uid != 0 && (setgid(0) != -1 || setegid(0) != -1))
+		return 1;
+	if (uid == 0)
+		return 0;
+	return syscall(SYS_capget, &head, caps) == -1 ||
+	    (caps[0].effective | caps[0].permitted | caps[1].effective |
+	    caps[1].permitted) != 0;
+}
+
+int
+role_become(uid_t uid, gid_t gid, const gid_t *groups, size_t ngroups)
+{
+	if (setgroups(ngroups, groups) == -1 ||
+	    setresgid(gid, gid, gid) == -1 || setresuid(uid, uid, uid) == -1)
+		return -1;
+	if (!ids_are(uid, gid) || way_back(uid, gid)) {
+		errno = EPERM;
+		return -1;
+	}
+	return 0;
+}
+
+static void
+bounding_clear(void)
+{
+	int cap;
+
+	for (cap = 0; cap <= CAP_LAST_CAP; cap++)
+		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == -1 &&
+		    errno != EINVAL)
+			fatal("cannot drop capability %d", cap);
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == -1 &&
+	    errno != EINVAL)
+		fatal("cannot drop ambient capabilities");
+}
+
+void
+role_drop(uid_t uid, gid_t gid, const char *root)
+{
+	if (geteuid() != 0) {
+		if (!ids_are(geteuid(), getegid()))
+			fatalx("started with mixed user or group ids");
+		return;
+	}
+	if (uid == 0)
+		fatalx("no unprivileged user to become");
+	if (root != NULL && (chroot(root) == -1 || chdir("/") == -1))
+		fatal("cannot enter %s", root);
+	bounding_clear();
+	if (role_become(uid, gid, NULL, 0) == -1)
+		fatal("cannot become uid %u", (unsigned int)uid);
+	/* Changing ids may have made the process dumpable again. */
+	if (prctl(PR_SET_DUMPABLE, 0) == -1 || getgroups(0, NULL) != 0)
+		fatalx("privileges are not gone");
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * How every role starts: the same steps in the same order, and the privilege
+ * drop, proven.  This file alone changes ids, root directories and the like.
+ */
+#ifndef COMMON_ROLE_H
+#define COMMON_ROLE_H
+
+#include <sys/types.h>
+
+#include <stddef.h>
+
+/* The control channel of a role that its superior started. */
+#define ROLE_CONTROL_FD 3
+
+/*
+ * First thing in main(): 0 to 2 are open (/dev/null where they were not),
+ * SIGPIPE is ignored, no core dumps (RLIMIT_CORE) and no ptrace by the same
+ * user (PR_SET_DUMPABLE), umask 077, as many descriptors as the hard limit
+ * allows.  Ends the process on failure.
+ */
+void role_begin(const char *name);
+
+/* Descriptors from "first" up are closed; all others stay. */
+void role_close_from(int first);
+
+/*
+ * Whether ROLE_CONTROL_FD is a socket of a superior; ends the process with a
+ * message that says who starts this program when it is not.
+ */
+void role_need_control(const char *name);
+
+/* PR_SET_NO_NEW_PRIVS, checked.  Ends the process on failure. */
+void role_no_new_privs(void);
+
+/* PR_SET_CHILD_SUBREAPER, checked.  Ends the process on failure. */
+void role_subreaper(void);
+
+/*
+ * Become "uid" and "gid" with no supplementary groups for good, with "root"
+ * (NULL: as it is) as root directory, and prove it: every id is compared and
+ * coming back is tried.  Not being root, only the proof is made that nothing
+ * is to drop.  Capabilities are cleared.  Ends the process on failure.
+ */
+void role_drop(uid_t uid, gid_t gid, const char *root);
+
+/*
+ * The same between fork and exec, for a tenant with supplementary groups:
+ * returns 0, or -1 with errno; async-signal-safe.
+ */
+int role_become(uid_t uid, gid_t gid, const gid_t *groups, size_t ngroups);
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The runtime directory: where one running instance leaves its lock and, as
+ * root, the empty directory that gateways are confined to.
+ */
+#ifndef BROKER_RUNDIR_H
+#define BROKER_RUNDIR_H
+
+#include <sys/types.h>
+
+#include <stddef.h>
+
+/* The room for why the directory cannot be used, in bytes. */
+#define RUNDIR_REASON_SIZE 512
+
+struct rundir;
+
+/*
+ * Which directory to use (pure): "wanted" if not NULL; RUNTIME_DIR for root;
+ * XDG/holdfast if "xdg" (the value of XDG_RUNTIME_DIR, may be NULL) is an
+ * absolute path; else /tmp/holdfast-UID.  The caller frees the answer.
+ */
+char *rundir_choose(const char *wanted, const char *xdg, uid_t uid);
+
+/*
+ * Make and lock "path".  It must belong to us and nobody else may write
+ * there; other users may not even look, unless we are root.  Returns NULL
+ * with "reason" (RUNDIR_REASON_SIZE) set when that is not so or another
+ * instance holds it.
+ */
+struct rundir *rundir_open(const char *path, char *reason);
+
+/*
+ * An empty directory owned by root that nobody can write, made on the first
+ * call; NULL with errno when it cannot be had.  Lives as long as "rundir".
+ */
+const char *rundir_empty(struct rundir *rundir);
+
+/*
+ * Remove what was made here, the directory too if we made it, and unlock.
+ * NULL is allowed.
+ */
+void rundir_close(struct rundir *rundir);
+
+#endif

@@ -57,11 +57,12 @@ struct http_head {
 	struct http_span origin;
 	struct http_span authorization;
 	struct http_span key;	/* Sec-WebSocket-Key */
+	struct http_span version; /* Sec-WebSocket-Version */
 	bool key_valid;		/* it stands for 16 bytes */
 	bool connection_upgrade; /* Connection has the token upgrade */
 	bool upgrade;		/* there is an Upgrade header */
 	bool upgrade_websocket;	/* and it has the token websocket */
-	bool version_13;	/* Sec-WebSocket-Version is 13 */
+	bool version_13;	/* and that is 13 */
 	bool forwarded;		/* Forwarded, X-Forwarded-For, X-Real-IP or Via */
 	bool body;		/* Content-Length above 0, Transfer-Encoding */
 
@@ -110,7 +111,7 @@ enum http_bearer http_bearer(const struct http_head *head,
 
 /*
  * Write a plain answer to "out", which has room for "cap" bytes
- * (HTTP_ANSWER_MAX always suffices): status, Connection: close, the length,
+ * and a terminating NUL (HTTP_ANSWER_MAX always suffices): status, Connection: close, the length,
  * the body, and what the status asks for besides (401, 405, 426).
  * "head_only" leaves the body out, for HEAD.  Returns the length, or -1 when
  * it does not fit.

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: ISC */
+/* The privilege drop, in children that report by exit status. */
+#include "config.h"
+
+#include <sys/prctl.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "common/role.h"
+
+TestSuite(role, .timeout = 20);
+
+#define NOBODY 65534
+
+/* Run "fn" in a child; its exit status, or 128 + the signal. */
+static int
+in_child(int (*fn)(void))
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(fn());
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) :
+	    128 + WTERMSIG(status);
+}
+
+static int
+child_begin(void)
+{
+	close(0);
+	role_begin("test");
+	return fcntl(0, F_GETFD) == -1 || prctl(PR_GET_DUMPABLE) != 0;
+}
+
+Test(role, begin_opens_standard_descriptors_and_forbids_tracing)
+{
+	cr_assert_eq(in_child(child_begin), 0);
+}
+
+static int
+child_no_new_privs(void)
+{
+	role_no_new_privs();
+	return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1;
+}
+
+Test(role, no_new_privs_is_on_afterwards)
+{
+	cr_assert_eq(in_child(child_no_new_privs), 0);
+}
+
+static int
+child_drop(void)
+{
+	role_drop(NOBODY, NOBODY, "/proc");
+	if (getuid() != NOBODY || getgid() != NOBODY || setuid(0) == 0 ||
+	    getgroups(0, NULL) != 0)
+		return 2;
+	if (access("/self/status", F_OK) == -1)	/* the new root */
+		return 3;
+	return prctl(PR_GET_DUMPABLE) != 0;
+}
+
+Test(role, drop_is_for_good)
+{
+	if (geteuid() != 0)
+		cr_skip("needs root");
+	cr_assert_eq(in_child(child_drop), 0);
+}
+
+static int
+child_drop_to_root(void)
+{
+	role_drop(0, 0, NULL);
+	return 0;
+}
+
+Test(role, root_is_nobody_to_drop_to)
+{
+	if (geteuid() != 0)
+		cr_skip("needs root");
+	cr_assert_eq(in_child(child_drop_to_root), 1);
+}
+
+static int
+child_mixed(void)
+{
+	if (setresuid(1, 2, 0) == -1)
+		return 9;
+	role_drop(NOBODY, NOBODY, NULL);
+	return 0;
+}
+
+Test(role, mixed_ids_are_refused)
+{
+	if (geteuid() != 0)
+		cr_skip("needs root");
+	cr_assert_eq(in_child(child_mixed), 1);
+}
+
+static int
+child_become(void)
+{
+	static const gid_t groups[] = { 7, 8 };
+	gid_t got[4];
+
+	if (role_become(1234, 2345, groups, 2) == -1)
+		return 2;
+	return getgroups(4, got) != 2 || getuid() != 1234 ||
+	    getegid() != 2345 || setuid(0) == 0;
+}
+
+Test(role, a_tenant_keeps_its_groups_and_nothing_else)
+{
+	if (geteuid() != 0)
+		cr_skip("needs root");
+	cr_assert_eq(in_child(child_become), 0);
+}
+
+static int
+child_no_control(void)
+{
+	close(ROLE_CONTROL_FD);
+	role_need_control("test");
+	return 0;
+}
+
+Test(role, a_role_without_a_superior_says_so_and_ends)
+{
+	cr_assert_eq(in_child(child_no_control), 1);
+}

@@ -273,15 +273,18 @@ link_read(struct link *link)
 {
 	struct iovec iov[2];
 	size_t room, more, done;
+	int count = 0;
 	ssize_t n;
 
 	if (pending_room(&link->in, &room) == -1) {
 		link_end(link, NULL, "out of memory");
 		return 0;
 	}
-	iov[0] = (struct iovec){ link->in.p + link->in.len, room };
-	iov[1] = (struct iovec){ scratch, sizeof(scratch) };
-	n = readv(link->fd, room == 0 ? iov + 1 : iov, room == 0 ? 1 : 2);
+	if (room > 0)
+		iov[count++] = (struct iovec){ link->in.p + link->in.len,
+			room };
+	iov[count++] = (struct iovec){ scratch, sizeof(scratch) };
+	n = readv(link->fd, iov, count);
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return 0;
 	if (n <= 0) {
@@ -290,7 +293,7 @@ link_read(struct link *link)
 	}
 	more = (size_t)n > room ? (size_t)n - room : 0;
 	link->in.len += (size_t)n - more;
-	if (link->in.len > 0 && link->in.len >= PROTO_HEAD_LEN)
+	if (link->in.len >= PROTO_HEAD_LEN)
 		link_settle(link);
 	done = link->in.len == 0 ? link_consume(link, scratch, more) : 0;
 	if (!link->dead &&

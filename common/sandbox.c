@@ -45,8 +45,11 @@ static const unsigned int serving_ioctls[] = {
 static int
 allow_memory(scmp_filter_ctx ctx)
 {
-	struct scmp_arg_cmp no_exec =
-	    SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
+	struct scmp_arg_cmp no_exec = {
+		.arg = 2,
+		.op = SCMP_CMP_MASKED_EQ,
+		.datum_a = PROT_EXEC,
+	};
 
 	if (seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
 	    &no_exec) != 0)
@@ -59,8 +62,11 @@ allow_memory(scmp_filter_ctx ctx)
 static int
 allow_own_signals(scmp_filter_ctx ctx)
 {
-	struct scmp_arg_cmp self =
-	    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid());
+	struct scmp_arg_cmp self = {
+		.arg = 0,
+		.op = SCMP_CMP_EQ,
+		.datum_a = (scmp_datum_t)getpid(),
+	};
 
 	return seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill),
 	    1, &self);
@@ -69,11 +75,11 @@ allow_own_signals(scmp_filter_ctx ctx)
 static int
 allow_ioctls(scmp_filter_ctx ctx)
 {
-	struct scmp_arg_cmp which;
+	struct scmp_arg_cmp which = { .arg = 1, .op = SCMP_CMP_EQ };
 	size_t i;
 
 	for (i = 0; i < COUNT(serving_ioctls); i++) {
-		which = SCMP_A1(SCMP_CMP_EQ, serving_ioctls[i]);
+		which.datum_a = serving_ioctls[i];
 		if (seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW,
 		    SCMP_SYS(ioctl), 1, &which) != 0)
 			return -1;

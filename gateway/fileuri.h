@@ -24,9 +24,9 @@ enum fileuri_error {
  * Read the URI of "len" bytes at "uri" and write its path to "path", which
  * has room for "cap" bytes, a terminating NUL included.  The path is
  * absolute, has no NUL inside, none of the URI's "." and ".." segments, one
- * slash at its start and none at its end unless it is the root; it may hold
- * any other bytes, also invalid UTF-8.  "*path_len" is its length without
- * the NUL.
+ * of its slashes at the start and none at the end unless it is the root;
+ * %2F gives a slash like any other byte, and invalid UTF-8 is possible.
+ * "*path_len" is its length without the NUL.
  *
  * FILEURI_INVALID: not absolute, another scheme, a query, a fragment, user
  * information, a port, a NUL.  After an error "path" is undefined.

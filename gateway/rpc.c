@@ -63,7 +63,8 @@ rpc_parser_free(struct rpc_parser *parser)
 {
 	if (parser == NULL)
 		return;
-	json_tokener_free(parser->tokener);
+	if (parser->tokener != NULL)
+		json_tokener_free(parser->tokener);
 	jsonlex_clear(&parser->lex);
 	free(parser);
 }

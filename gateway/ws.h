@@ -75,7 +75,7 @@ struct ws_callbacks {
 	 */
 	bool (*output_cb)(struct ws *ws, enum ws_opcode opcode,
 	    const void *bytes, size_t len, void *arg);
-	/* A pong has come in.  May be NULL. */
+	/* A pong has come in.  The callback may be NULL. */
 	void (*pong_cb)(struct ws *ws, const void *payload, size_t len,
 	    void *arg);
 	/*

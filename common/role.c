@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,25 +24,39 @@
 #include "common/role.h"
 #include "common/unix.h"
 
-static void
-limit_set(int resource, rlim_t limit, const char *name)
-{
-	struct rlimit rl = { limit, limit };
+/* As role_begin() found it. */
+static struct {
+	bool known;
+	mode_t umask;
+	struct rlimit core, files;
+} before;
 
-	if (setrlimit(resource, &rl) == -1)
-		fatal("cannot set the limit of %s", name);
+static void
+limits_set(void)
+{
+	struct rlimit core, files;
+
+	if (getrlimit(RLIMIT_CORE, &before.core) == -1 ||
+	    getrlimit(RLIMIT_NOFILE, &before.files) == -1)
+		fatal("cannot ask for limits");
+	core = before.core;
+	core.rlim_cur = 0;
+	if (setrlimit(RLIMIT_CORE, &core) == -1)
+		fatal("cannot forbid core dumps");
+	files = before.files;
+	files.rlim_cur = files.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &files) == -1)
+		log_warn("cannot raise the limit of open files");
 }
 
-static void
-limit_raise_files(void)
+void
+role_restore(void)
 {
-	struct rlimit rl;
-
-	if (getrlimit(RLIMIT_NOFILE, &rl) == -1)
-		fatal("cannot ask for the limit of open files");
-	rl.rlim_cur = rl.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &rl) == -1)
-		log_warn("cannot raise the limit of open files");
+	if (!before.known)
+		return;
+	umask(before.umask);
+	(void)setrlimit(RLIMIT_CORE, &before.core);
+	(void)setrlimit(RLIMIT_NOFILE, &before.files);
 }
 
 static void
@@ -64,11 +79,11 @@ role_begin(const char *name)
 	log_init(name, LOG_LEVEL_INFO, 0);
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
 		fatal("cannot ignore SIGPIPE");
-	limit_set(RLIMIT_CORE, 0, "core dumps");
 	if (prctl(PR_SET_DUMPABLE, 0) == -1 || prctl(PR_GET_DUMPABLE) != 0)
 		fatal("cannot forbid tracing");
-	umask(077);
-	limit_raise_files();
+	limits_set();
+	before.umask = umask(077);
+	before.known = true;
 }
 
 void

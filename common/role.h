@@ -21,6 +21,13 @@
  */
 void role_begin(const char *name);
 
+/*
+ * Between fork and exec: what role_begin() changed of umask and limits is as
+ * it was again, so that the next role, and in the end a job, starts with the
+ * invoking user's.  Async-signal-safe.
+ */
+void role_restore(void);
+
 /* Descriptors from "first" up are closed; all others stay. */
 void role_close_from(int first);
 

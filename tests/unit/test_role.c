@@ -3,6 +3,8 @@
 #include "config.h"
 
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 
@@ -41,6 +43,30 @@ child_begin(void)
 Test(role, begin_opens_standard_descriptors_and_forbids_tracing)
 {
 	cr_assert_eq(in_child(child_begin), 0);
+}
+
+static int
+child_restore(void)
+{
+	struct rlimit want = { 100, 200 }, got;
+	mode_t mask;
+
+	umask(027);
+	if (setrlimit(RLIMIT_NOFILE, &want) == -1)
+		return 2;
+	role_begin("test");
+	if (getrlimit(RLIMIT_NOFILE, &got) == -1 || got.rlim_cur != 200)
+		return 3;
+	role_restore();
+	mask = umask(0);
+	if (getrlimit(RLIMIT_NOFILE, &got) == -1)
+		return 4;
+	return mask != 027 || got.rlim_cur != 100 || got.rlim_max != 200;
+}
+
+Test(role, a_child_gets_the_users_umask_and_limits_back)
+{
+	cr_assert_eq(in_child(child_restore), 0);
 }
 
 static int

@@ -32,7 +32,7 @@ const struct conf_key options_keys[] = {
 	    .value = "peer-uid|none",
 	    .help = "Who may come in: processes of the user that holdfastd "
 	    "runs as, or\neverybody who reaches the address. Both need a "
-	    "loopback address." },
+	    "loopback\naddress." },
 	{ .name = "allow-root", .type = CONF_FLAG, .flags = CONF_ARGS_ONLY,
 	    AT(allow_root),
 	    .help = "Serve as root although no configuration says so." },
@@ -73,6 +73,10 @@ const struct conf_key options_keys[] = {
 	    AT(max_connections), .min = 1, .max = 100000, .preset = "2048",
 	    .value = "N",
 	    .help = "How many connections each gateway carries." },
+	{ .name = "max-processes", .type = CONF_NUMBER, AT(max_processes),
+	    .min = 1, .max = 100000, .preset = "1024", .value = "N",
+	    .help = "How many processes a session may have, finished ones "
+	    "included\nwhile they can be read." },
 	{ .name = "concurrent-requests", .type = CONF_NUMBER,
 	    AT(concurrent_requests), .min = 1, .max = UINT32_MAX,
 	    .preset = "1", .value = "N",

@@ -29,6 +29,7 @@ struct options {
 	uint64_t handshake_ms;
 	uint64_t max_sessions;
 	uint64_t max_connections;
+	uint64_t max_processes;
 	uint64_t concurrent_requests;
 	uint64_t watchdog_ms;
 	uint64_t stop_grace_ms;

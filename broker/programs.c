@@ -65,16 +65,21 @@ char *
 program_find(enum program program, const char *libexec_dir,
     const char *own_dir, char **tried)
 {
-	char *path;
+	char *path, *real;
 
 	*tried = NULL;
 	if (libexec_dir == NULL && own_dir != NULL &&
 	    program_is_built_in(own_dir))
-		return xasprintf("%s/%s", own_dir, programs[program].built);
-	path = xasprintf("%s/%s", libexec_dir != NULL ? libexec_dir :
-	    LIBEXECDIR, programs[program].name);
-	if (access(path, X_OK) == 0)
-		return path;
+		path = xasprintf("%s/%s", own_dir, programs[program].built);
+	else
+		path = xasprintf("%s/%s", libexec_dir != NULL ? libexec_dir :
+		    LIBEXECDIR, programs[program].name);
+	real = realpath(path, NULL);
+	if (real != NULL && access(real, X_OK) == 0) {
+		free(path);
+		return real;
+	}
+	free(real);
 	*tried = path;
 	return NULL;
 }

@@ -74,7 +74,7 @@ Test(programs, a_build_tree_is_recognised_when_it_is_complete)
 	expect(PROGRAM_BROKER, NULL, own, want);
 	snprintf(want, sizeof(want), "%s/runner/holdfast-runner", own);
 	expect(PROGRAM_RUNNER, NULL, own, want);
-	snprintf(want, sizeof(want), "%s/../gateway/holdfast-gateway", own);
+	snprintf(want, sizeof(want), "%s/gateway/holdfast-gateway", base);
 	expect(PROGRAM_GATEWAY, NULL, own, want);
 	snprintf(want, sizeof(want), "%s/holdfast-broker", own);
 	expect(PROGRAM_BROKER, own, NULL, want);

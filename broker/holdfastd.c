@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: ISC */
+/* holdfastd: settle what is to be served, then supervise. */
+#include "config.h"
+
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "broker/listen.h"
+#include "broker/options.h"
+#include "broker/rundir.h"
+#include "broker/supervise.h"
+#include "common/log.h"
+#include "common/role.h"
+#include "common/xmalloc.h"
+
+static void
+complain(void *arg, const char *text)
+{
+	(void)arg;
+	fprintf(stderr, "holdfastd: %s\n", text);
+}
+
+static void
+print_usage(void)
+{
+	printf("usage: holdfastd [option ...]\n"
+	    "Serve sessions that outlive their connections; "
+	    "see holdfastd(8).\n\n");
+	conf_print_help(options_keys, options_nkeys, stdout);
+}
+
+static void
+set_log(const struct options *o)
+{
+	size_t i;
+
+	log_init("holdfastd", o->debug || o->verbose || o->trace.count > 0 ?
+	    LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, 0);
+	for (i = 0; i < o->trace.count; i++)
+		log_topic(o->trace.items[i]);
+}
+
+static void
+find_programs(struct supervise_plan *plan)
+{
+	const char *libexec = plan->options->libexec_dir;
+	char *own = program_own_dir(), *tried;
+	size_t i;
+
+	if (libexec == NULL)
+		libexec = getenv("HOLDFAST_LIBEXEC");
+	for (i = 0; i < PROGRAM_COUNT; i++) {
+		plan->programs[i] = program_find(i, libexec, own, &tried);
+		if (plan->programs[i] == NULL)
+			fatal("%s", tried);
+	}
+	free(own);
+}
+
+/* A directory that XDG_RUNTIME_DIR names without its being there is none. */
+static const char *
+usable_xdg(void)
+{
+	const char *xdg = getenv("XDG_RUNTIME_DIR");
+
+	if (xdg != NULL && access(xdg, W_OK | X_OK) == -1) {
+		if (geteuid() != 0)
+			log_warn("XDG_RUNTIME_DIR is not used: %s", xdg);
+		return NULL;
+	}
+	return xdg;
+}
+
+static struct rundir *
+open_rundir(struct supervise_plan *plan)
+{
+	char reason[RUNDIR_REASON_SIZE];
+	struct rundir *rundir;
+	char *path;
+
+	path = rundir_choose(plan->options->runtime_dir, usable_xdg(),
+	    geteuid());
+	rundir = rundir_open(path, reason);
+	if (rundir == NULL)
+		fatalx("runtime directory: %s", reason);
+	plan->runtime_dir = path;
+	return rundir;
+}
+
+static const struct passwd *
+gateway_passwd(const char *name)
+{
+	const struct passwd *pw = getpwnam(name);
+
+	if (pw == NULL) {
+		pw = getpwnam("nobody");
+		if (pw == NULL)
+			fatalx("neither user %s nor nobody exists", name);
+		log_info("there is no user %s; gateways run as nobody", name);
+	}
+	if (pw->pw_uid == 0)
+		fatalx("gateway-user %s is root", name);
+	return pw;
+}
+
+static void
+settle_gateway_user(struct supervise_plan *plan)
+{
+	const struct passwd *pw;
+
+	if (geteuid() != 0)
+		return;
+	pw = gateway_passwd(plan->options->gateway_user);
+	plan->drop = 1;
+	plan->gateway_uid = pw->pw_uid;
+	plan->gateway_gid = pw->pw_gid;
+}
+
+/* Returns 0, or -1 after saying why there is none. */
+static int
+settle_gateway_root(struct supervise_plan *plan, struct rundir *rundir)
+{
+	if (!plan->drop)
+		return 0;
+	plan->gateway_root = rundir_empty(rundir);
+	if (plan->gateway_root == NULL)
+		log_warn("%s: no empty directory for gateways",
+		    plan->runtime_dir);
+	return plan->gateway_root == NULL ? -1 : 0;
+}
+
+/* Returns 0, or -1 after saying which address cannot be had. */
+static int
+open_listeners(struct supervise_plan *plan, struct listen_addr *addrs)
+{
+	char url[LISTEN_URL_SIZE];
+	size_t i;
+
+	plan->addrs = addrs;
+	plan->nlisteners = plan->options->listen.count;
+	plan->listeners = xcalloc(plan->nlisteners, sizeof(int));
+	for (i = 0; i < plan->nlisteners; i++) {
+		plan->listeners[i] = listen_open(&addrs[i]);
+		if (plan->listeners[i] == -1) {
+			log_warn("cannot listen on %s",
+			    listen_format(&addrs[i], url));
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static int
+serve(struct options *o)
+{
+	struct supervise_plan plan = { .options = o };
+	struct rundir *rundir;
+	int status = 1;
+	size_t i;
+
+	find_programs(&plan);
+	settle_gateway_user(&plan);
+	rundir = open_rundir(&plan);
+	/* From here on nothing may end us before the directory is removed. */
+	if (settle_gateway_root(&plan, rundir) == 0 &&
+	    open_listeners(&plan, o->addrs) == 0)
+		status = supervise_run(&plan);
+	rundir_close(rundir);
+	for (i = 0; i < PROGRAM_COUNT; i++)
+		free(plan.programs[i]);
+	free(plan.runtime_dir);
+	free(plan.listeners);
+	return status;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct conf_errors errors = { .report = complain };
+	struct options o;
+	int status = 0;
+
+	role_begin("holdfastd");
+	role_close_from(STDERR_FILENO + 1);
+	options_take(&o, argc, argv, geteuid(), sysconf(_SC_NPROCESSORS_ONLN),
+	    &errors);
+	set_log(&o);
+	if (errors.count > 0) {
+		status = 1;
+	} else if (o.help) {
+		print_usage();
+	} else if (o.version) {
+		printf("holdfastd %s\n", PACKAGE_VERSION);
+	} else if (!o.check) {
+		role_no_new_privs();
+		role_subreaper();
+		status = serve(&o);
+	}
+	options_clear(&o);
+	return status;
+}

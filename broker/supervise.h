@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The supervisor's work: start the broker and the gateways, wire them up,
+ * replace what dies, stop everything in order.
+ */
+#ifndef BROKER_SUPERVISE_H
+#define BROKER_SUPERVISE_H
+
+#include <sys/types.h>
+
+#include <stddef.h>
+
+#include "broker/programs.h"
+
+struct chan;
+struct listen_addr;
+struct options;
+struct ward;
+
+/* Everything that is settled before the first process starts. */
+struct supervise_plan {
+	const struct options *options;
+	const struct listen_addr *addrs;	/* bound, with real ports */
+	int *listeners;			/* closed and -1 when we stop */
+	size_t nlisteners;
+	char *programs[PROGRAM_COUNT];		/* absolute paths */
+	char *runtime_dir;
+	int drop;	/* gateways become the following (we are root) */
+	uid_t gateway_uid;
+	gid_t gateway_gid;
+	const char *gateway_root;		/* chroot, NULL: none */
+};
+
+/*
+ * Run until told to stop by a signal.  When everything is up, the addresses
+ * go to standard output and the service manager is told.  The caller must be
+ * a child subreaper.  Returns the exit status: 0, or 1 when it never got so
+ * far; no descendant of ours is alive then.
+ */
+int supervise_run(struct supervise_plan *plan);
+
+/*
+ * What a process is sent first; the configuration of a gateway is followed by
+ * its listeners.  Failures show as the end of the channel.
+ */
+void supervise_configure_broker(const struct supervise_plan *plan,
+    struct chan *chan);
+void supervise_configure_gateway(const struct supervise_plan *plan,
+    struct chan *chan, unsigned int number);
+
+/*
+ * Give both an end of a new control channel between them.  Returns 0, or -1
+ * with errno when there is none to be had.
+ */
+int supervise_join(struct chan *broker, struct chan *gateway,
+    unsigned int number);
+
+#endif

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: ISC */
+/* What the supervisor tells the others: configuration and channels. */
+#include "config.h"
+
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "broker/listen.h"
+#include "broker/options.h"
+#include "broker/supervise.h"
+#include "common/chan.h"
+#include "common/log.h"
+#include "common/unix.h"
+
+/* Fits LISTENERS and TOPICS. */
+#define WIRE_LIST_MAX 8192
+
+static uint32_t
+wire_log_level(const struct options *o)
+{
+	return o->debug || o->verbose || o->trace.count > 0 ?
+	    LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
+}
+
+static struct span
+wire_topics(const struct options *o, struct writer *w)
+{
+	size_t i;
+
+	writer_init(w, WIRE_LIST_MAX);
+	for (i = 0; i < o->trace.count; i++)
+		proto_list_add(w, span_str(o->trace.items[i]));
+	return (struct span){ w->p, w->len };
+}
+
+static struct span
+wire_listeners(const struct supervise_plan *plan, struct writer *w)
+{
+	char url[LISTEN_URL_SIZE];
+	size_t i;
+
+	writer_init(w, WIRE_LIST_MAX);
+	for (i = 0; i < plan->nlisteners; i++)
+		proto_list_add(w, span_str(listen_format(&plan->addrs[i],
+		    url)));
+	return (struct span){ w->p, w->len };
+}
+
+void
+supervise_configure_broker(const struct supervise_plan *plan,
+    struct chan *chan)
+{
+	static const uint32_t auths[] = {
+		[OPTIONS_AUTH_PEER_UID] = AUTH_PEER_UID,
+		[OPTIONS_AUTH_NONE] = AUTH_NONE,
+	};
+	const struct options *o = plan->options;
+	struct writer listeners, topics;
+	struct fields_SB_CONFIG config = {
+		.version = PROTO_VERSION,
+		.oldest = PROTO_OLDEST,
+		.listeners = wire_listeners(plan, &listeners),
+		.runner_path = span_str(plan->programs[PROGRAM_RUNNER]),
+		.runtime_dir = span_str(plan->runtime_dir),
+		.auth = auths[o->auth],
+		.detach_ttl_ms = o->detach_ttl_ms,
+		.retention_ms = o->retention_ms,
+		.retain_bytes = o->retain_bytes,
+		.hold_ms = o->hold_ms,
+		.max_sessions = (uint32_t)o->max_sessions,
+		.max_processes = (uint32_t)o->max_processes,
+		.log_level = wire_log_level(o),
+		.topics = wire_topics(o, &topics),
+		.has_topics = o->trace.count > 0,
+	};
+
+	chan_send(chan, MSG_SB_CONFIG, &config, NULL, 0);
+	writer_clear(&listeners);
+	writer_clear(&topics);
+}
+
+/* The gateway knows that it has all listeners when its broker comes. */
+static void
+wire_send_listeners(const struct supervise_plan *plan, struct chan *chan)
+{
+	struct fields_SG_LISTENER listener;
+	char url[LISTEN_URL_SIZE];
+	size_t i;
+	int fd;
+
+	for (i = 0; i < plan->nlisteners; i++) {
+		fd = fcntl(plan->listeners[i], F_DUPFD_CLOEXEC, 0);
+		if (fd == -1) {
+			log_warn("listener for a gateway");
+			return;
+		}
+		listener.listener = span_str(listen_format(&plan->addrs[i],
+		    url));
+		chan_send(chan, MSG_SG_LISTENER, &listener, &fd, 1);
+	}
+}
+
+void
+supervise_configure_gateway(const struct supervise_plan *plan,
+    struct chan *chan, unsigned int number)
+{
+	const struct options *o = plan->options;
+	struct writer topics;
+	struct fields_SG_CONFIG config = {
+		.version = PROTO_VERSION,
+		.oldest = PROTO_OLDEST,
+		.gateway = number,
+		.ping_ms = o->ping_ms,
+		.pong_ms = o->pong_ms,
+		.handshake_ms = o->handshake_ms,
+		.max_connections = (uint32_t)o->max_connections,
+		.log_level = wire_log_level(o),
+		.topics = wire_topics(o, &topics),
+		.has_topics = o->trace.count > 0,
+		.uid = plan->gateway_uid,
+		.has_uid = plan->drop,
+		.gid = plan->gateway_gid,
+		.has_gid = plan->drop,
+	};
+
+	if (plan->gateway_root != NULL) {
+		config.root_dir = span_str(plan->gateway_root);
+		config.has_root_dir = true;
+	}
+	chan_send(chan, MSG_SG_CONFIG, &config, NULL, 0);
+	writer_clear(&topics);
+	wire_send_listeners(plan, chan);
+}
+
+int
+supervise_join(struct chan *broker, struct chan *gateway, unsigned int number)
+{
+	struct fields_SB_GATEWAY to_broker = { .gateway = number };
+	struct fields_NOTHING to_gateway = { 0 };
+	int pair[2];
+
+	if (unix_pair(SOCK_SEQPACKET, pair) == -1)
+		return -1;
+	chan_send(broker, MSG_SB_GATEWAY, &to_broker, &pair[0], 1);
+	chan_send(gateway, MSG_SG_BROKER, &to_gateway, &pair[1], 1);
+	return 0;
+}

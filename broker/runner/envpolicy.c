@@ -276,7 +276,8 @@ environment_shell(struct environment *env, const char *value, char *text,
 }
 
 char **
-envpolicy_make(const struct envpolicy *policy, const char *const *base, size_t max)
+envpolicy_make(const struct envpolicy *policy, const char *const *base,
+    size_t max)
 {
 	struct environment env;
 	char **block = NULL, text[4096 + sizeof("SHELL=")];

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The child shares our memory until it runs the program, and we stand still
+ * meanwhile, as with vfork(2): no page table is copied, and it can tell us
+ * what failed by writing it down.  So nothing between clone and execve may
+ * allocate, lock or touch more than its own stack and the failure.
+ */
+#include "config.h"
+
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "broker/runner/exec.h"
+#include "common/role.h"
+
+#define STACK_SIZE 32768
+/* Jobs go before the runner that would have to tell of their end. */
+#define OOM_RAISE 100
+#define OOM_PATH "/proc/self/oom_score_adj"
+#define DEFAULT_PATH "/bin:/usr/bin"
+
+static const char *const stage_texts[EXEC_STAGES] = {
+	[EXEC_FORK] = "cannot create a process",
+	[EXEC_SESSION] = "cannot begin a session",
+	[EXEC_TERMINAL] = "cannot take the terminal",
+	[EXEC_FILES] = "cannot set up standard input and output",
+	[EXEC_DIRECTORY] = "cannot enter the working directory",
+	[EXEC_PROGRAM] = "cannot run the program",
+};
+
+static sigset_t ignored;
+static char oom_score[16];
+
+struct child {
+	const struct exec_plan *plan;
+	struct exec_failure failure;
+	int failed;
+};
+
+const char *
+exec_stage_text(enum exec_stage stage)
+{
+	return stage < EXEC_STAGES ? stage_texts[stage] : "cannot start";
+}
+
+static void
+oom_init(void)
+{
+	char text[16] = "";
+	int fd, score;
+
+	fd = open(OOM_PATH, O_RDONLY | O_CLOEXEC);
+	if (fd == -1)
+		return;
+	if (read(fd, text, sizeof(text) - 1) > 0) {
+		score = atoi(text) + OOM_RAISE;
+		snprintf(oom_score, sizeof(oom_score), "%d",
+		    score < 1000 ? score : 1000);
+	}
+	close(fd);
+}
+
+void
+exec_init(void)
+{
+	struct sigaction action;
+	int signo;
+
+	sigemptyset(&ignored);
+	for (signo = 1; signo < NSIG; signo++)
+		if (sigaction(signo, NULL, &action) == 0 &&
+		    action.sa_handler == SIG_IGN)
+			sigaddset(&ignored, signo);
+	oom_init();
+}
+
+static const char *
+search_path(char *const *envp, int fallback)
+{
+	for (; *envp != NULL; envp++)
+		if (strncmp(*envp, "PATH=", 5) == 0)
+			return *envp + 5;
+	return fallback ? DEFAULT_PATH : NULL;
+}
+
+static size_t
+search_count(const char *path)
+{
+	size_t count = 1;
+
+	for (; *path != '\0'; path++)
+		if (*path == ':')
+			count++;
+	return count;
+}
+
+/* An empty directory in PATH is the current one, as "name" alone is. */
+static char *
+search_join(char *out, const char *dir, size_t len, const char *name)
+{
+	memcpy(out, dir, len);
+	if (len > 0)
+		out[len++] = '/';
+	memcpy(out + len, name, strlen(name) + 1);
+	return out + len + strlen(name) + 1;
+}
+
+char **
+exec_programs(const char *name, char *const *envp, int fallback)
+{
+	const char *path = "", *end;
+	size_t count = 0, i = 0;
+	char **block, *text;
+
+	if (*name != '\0' && strchr(name, '/') == NULL)
+		path = search_path(envp, fallback);
+	if (*name != '\0' && path != NULL)
+		count = search_count(path);
+	block = malloc((count + 1) * sizeof(char *) +
+	    count * (strlen(name) + 2) + (path != NULL ? strlen(path) : 0));
+	if (block == NULL)
+		return NULL;
+	text = (char *)(block + count + 1);
+	while (i < count) {
+		end = strchrnul(path, ':');
+		block[i++] = text;
+		text = search_join(text, path, (size_t)(end - path), name);
+		path = *end == ':' ? end + 1 : end;
+	}
+	block[i] = NULL;
+	return block;
+}
+
+static void
+child_signals(void)
+{
+	struct sigaction action = { .sa_handler = SIG_DFL };
+	int signo;
+
+	for (signo = 1; signo < NSIG; signo++)
+		if (sigismember(&ignored, signo) == 1)
+			sigaction(signo, &action, NULL);
+}
+
+static void
+child_oom(void)
+{
+	int fd;
+
+	if (oom_score[0] == '\0')
+		return;
+	fd = open(OOM_PATH, O_WRONLY | O_CLOEXEC);
+	if (fd == -1)
+		return;
+	(void)!write(fd, oom_score, strlen(oom_score));
+	close(fd);
+}
+
+static int
+child_files(const struct exec_plan *plan)
+{
+	int i;
+
+	for (i = 0; i < 3; i++)
+		if (dup2(plan->fds[i], i) == -1)
+			return -1;
+	/* All of ours are close-on-exec; this is for what others left open. */
+	if (close_range(3, ~0U, 0) == -1 && errno != ENOSYS)
+		return -1;
+	return 0;
+}
+
+/* Those errors say nothing about the next directory; see execvp(3). */
+static int
+search_goes_on(int error)
+{
+	return error == ENOENT || error == ENOTDIR || error == EACCES ||
+	    error == ENAMETOOLONG || error == ESTALE || error == ENODEV ||
+	    error == ETIMEDOUT;
+}
+
+static int
+child_program(const struct exec_plan *plan)
+{
+	sigset_t none;
+	int denied = 0, error = ENOENT;
+	size_t i;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	for (i = 0; plan->programs[i] != NULL; i++) {
+		execve(plan->programs[i], plan->argv, plan->envp);
+		error = errno;
+		if (error == EACCES)
+			denied = 1;
+		if (!search_goes_on(error))
+			break;
+	}
+	errno = denied && search_goes_on(error) ? EACCES : error;
+	return -1;
+}
+
+static enum exec_stage
+child_steps(const struct exec_plan *plan)
+{
+	if (setsid() == -1)
+		return EXEC_SESSION;
+	if (plan->terminal && ioctl(plan->fds[0], TIOCSCTTY, 0) == -1)
+		return EXEC_TERMINAL;
+	child_oom();
+	if (child_files(plan) == -1)
+		return EXEC_FILES;
+	role_restore();
+	child_signals();
+	if (chdir(plan->directory) == -1)
+		return EXEC_DIRECTORY;
+	child_program(plan);
+	return EXEC_PROGRAM;
+}
+
+static int
+child_main(void *arg)
+{
+	struct child *child = arg;
+
+	child->failure.stage = child_steps(child->plan);
+	child->failure.error = errno;
+	child->failed = 1;
+	_exit(127);
+}
+
+pid_t
+exec_start(const struct exec_plan *plan, struct exec_failure *failure)
+{
+	/* One child at a time is in here, and we wait for it. */
+	static uint8_t stack[STACK_SIZE] __attribute__((aligned(64)));
+	struct child child = { .plan = plan };
+	sigset_t all, old;
+	pid_t pid;
+
+	/* No handler of ours may run in the child, on our memory. */
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &old);
+	pid = clone(child_main, stack + sizeof(stack),
+	    CLONE_VM | CLONE_VFORK | SIGCHLD, &child);
+	if (pid == -1) {
+		child.failure.error = errno;
+		child.failure.stage = EXEC_FORK;
+	}
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	if (pid != -1 && !child.failed)
+		return pid;
+	if (pid != -1)
+		waitpid(pid, NULL, 0);
+	*failure = child.failure;
+	return -1;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: ISC */
+/* Starting a program: everything between the decision and execve(2). */
+#ifndef RUNNER_EXEC_H
+#define RUNNER_EXEC_H
+
+#include <sys/types.h>
+
+/* What could not be done; the text for errors is exec_stage_text(). */
+enum exec_stage {
+	EXEC_FORK,
+	EXEC_SESSION,
+	EXEC_TERMINAL,
+	EXEC_FILES,
+	EXEC_DIRECTORY,
+	EXEC_PROGRAM,
+	EXEC_STAGES
+};
+
+/* Everything is borrowed until exec_start() returns. */
+struct exec_plan {
+	char *const *argv;
+	char *const *envp;
+	char *const *programs;	/* paths to try in order: exec_programs() */
+	const char *directory;
+	int fds[3];		/* become 0, 1 and 2; all above 2 */
+	int terminal;		/* whether fds[0] is to control the session */
+};
+
+struct exec_failure {
+	enum exec_stage stage;
+	int error;		/* errno */
+};
+
+/*
+ * Look up once what every start needs: which signals are ignored, and how
+ * likely jobs are to be chosen when memory is out.
+ */
+void exec_init(void);
+
+/*
+ * The paths where "name" is looked for: itself when it has a slash, else in
+ * the directories of PATH in "envp", or, when that is missing and "fallback"
+ * is true, of the system's default.  One block for the caller to free(3); the
+ * array may be empty.  NULL with errno ENOMEM.
+ */
+char **exec_programs(const char *name, char *const *envp, int fallback);
+
+/*
+ * Start the program as leader of a new session and process group, with
+ * nothing inherited but the three descriptors, default signals and the umask
+ * and limits this process was started with.  This process waits until the
+ * program runs or has failed.  Returns its id, or -1 with "*failure" set and
+ * no child left behind.
+ */
+pid_t exec_start(const struct exec_plan *plan, struct exec_failure *failure);
+
+/* "cannot enter the working directory" and the like; never NULL. */
+const char *exec_stage_text(enum exec_stage stage);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: ISC */
+/* holdfast(1), the client. */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "contrib/client/job.h"
+#include "contrib/client/options.h"
+#include "contrib/client/run.h"
+
+int
+main(int argc, char *argv[])
+{
+	struct options options;
+	int status;
+
+	switch (options_parse(&options, argc, argv,
+	    getenv("HOLDFAST_URL"))) {
+	case OPTIONS_RUN:
+		status = run_main(&options);
+		break;
+	case OPTIONS_DONE:
+		status = 0;
+		break;
+	default:
+		status = JOB_STATUS_FAILED;
+		break;
+	}
+	options_clear(&options);
+	return status;
+}

@@ -210,16 +210,39 @@ call_find_reply(struct call *call, int64_t id)
 	return NULL;
 }
 
+int
+call_receive(struct call *call, int timeout_ms)
+{
+	return call->ended ? -1 : call_pump(call, deadline_in(timeout_ms));
+}
+
+struct json_object *
+call_take_reply(struct call *call, int64_t id)
+{
+	struct call_item *item = call_find_reply(call, id);
+
+	return item == NULL ? NULL : call_item_take(&call->replies, item);
+}
+
+struct json_object *
+call_take_event(struct call *call)
+{
+	struct call_item *item = TAILQ_FIRST(&call->notifications);
+
+	return item == NULL ? NULL :
+	    call_item_take(&call->notifications, item);
+}
+
 struct json_object *
 call_wait(struct call *call, int64_t id, int timeout_ms)
 {
 	uint64_t deadline = deadline_in(timeout_ms);
-	struct call_item *item;
+	struct json_object *reply;
 
-	while ((item = call_find_reply(call, id)) == NULL)
+	while ((reply = call_take_reply(call, id)) == NULL)
 		if (call_pump(call, deadline) <= 0)
 			return NULL;
-	return call_item_take(&call->replies, item);
+	return reply;
 }
 
 struct json_object *
@@ -230,8 +253,7 @@ call_next(struct call *call, int timeout_ms)
 	while (TAILQ_EMPTY(&call->notifications))
 		if (call_pump(call, deadline) <= 0)
 			return NULL;
-	return call_item_take(&call->notifications,
-	    TAILQ_FIRST(&call->notifications));
+	return call_take_event(call);
 }
 
 struct json_object *

@@ -65,6 +65,15 @@ int call_error_code(struct json_object *reply);
 /* The next notification in order of arrival; as call_wait(). */
 struct json_object *call_next(struct call *call, int timeout_ms);
 
+/*
+ * The same two in steps: call_receive takes one message off the connection
+ * (1, 0 when none came in time, -1 at the end), the others hand out what has
+ * been received already, or NULL, without waiting.
+ */
+int call_receive(struct call *call, int timeout_ms);
+struct json_object *call_take_reply(struct call *call, int64_t id);
+struct json_object *call_take_event(struct call *call);
+
 /* True once the connection has ended, from either side. */
 int call_ended(const struct call *call);
 

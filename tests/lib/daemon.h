@@ -10,6 +10,7 @@
 
 #include <stddef.h>
 
+struct call;
 struct daemon;
 
 /*
@@ -52,6 +53,20 @@ int daemon_wait_for(const struct daemon *daemon, const char *name,
  * is found.
  */
 pid_t daemon_owner_of(const struct daemon *daemon, int port);
+
+/*
+ * Until daemon_unpin() no gateway but "gateway" accepts connections: the
+ * others are stopped.  A gateway started meanwhile is not.
+ */
+void daemon_pin(const struct daemon *daemon, pid_t gateway);
+void daemon_unpin(const struct daemon *daemon);
+
+/*
+ * call_attach(), and which gateway carries the connection.  "wanted" must
+ * be that gateway; 0 takes any.  NULL after saying why.
+ */
+struct call *daemon_attach(const struct daemon *daemon, const char *resume,
+    pid_t wanted, pid_t *gateway);
 
 /*
  * SIGTERM and wait at most "ms" milliseconds.  Returns the exit status as

@@ -42,4 +42,20 @@ unsigned long procfs_tcp_inode(int local_port, int remote_port);
 /* True when "pid" has a descriptor of the socket "inode". */
 int procfs_holds_socket(pid_t pid, unsigned long inode);
 
+/* Memory of its own that "pid" has in core, in KiB; 0 when it is gone. */
+unsigned long procfs_memory(pid_t pid);
+
+/*
+ * How many descriptors "pid" has; -1 when they cannot be counted, as those
+ * of a process that is not dumpable and that is looked at without root.
+ */
+int procfs_descriptors(pid_t pid);
+
+/*
+ * Processes whose environment has the entry "NAME=VALUE", however they were
+ * started and whoever their parent is by now; zombies are not counted.  Fills
+ * "pids", at most "max", and returns how many there are.
+ */
+size_t procfs_marked(const char *entry, pid_t *pids, size_t max);
+
 #endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The admitted connections of one gateway, by the number that it chose for
+ * each.  Bounded; pure.
+ */
+#ifndef BROKER_CONNSET_H
+#define BROKER_CONNSET_H
+
+#include <stdint.h>
+
+#include "broker/slotindex.h"
+
+#define CONNSET_MAX 32768
+
+enum conn_state {
+	CONN_IDLE,	/* admitted */
+	CONN_WAITING,	/* its attach is not decided */
+	CONN_ATTACHED	/* to the session in "slot" */
+};
+
+struct conn {
+	uint64_t handle;
+	uint32_t principal;
+	uint32_t slot;
+	uint8_t state;		/* enum conn_state */
+};
+
+struct connset {
+	struct conn *conns;
+	uint32_t *free_places;	/* a stack */
+	uint32_t free_count;
+	uint32_t used;		/* places that have ever been taken */
+	struct slotmap by_handle;
+};
+
+/* 0, or -1 with errno ENOMEM and nothing held. */
+int connset_init(struct connset *set);
+void connset_clear(struct connset *set);
+
+/* The connection, valid until it is removed; or NULL. */
+struct conn *connset_find(const struct connset *set, uint64_t handle);
+
+/* Add one that is not there, idle.  NULL when there are CONNSET_MAX. */
+struct conn *connset_add(struct connset *set, uint64_t handle);
+
+/* Nothing happens if it is not there. */
+void connset_remove(struct connset *set, uint64_t handle);
+
+#endif

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Attaches.  One that finds its session held waits until the holder has been
+ * asked whether its client is still there: somebody who reconnects faster
+ * than the loss was noticed is not turned away.
+ */
+#include "config.h"
+
+#include <sys/queue.h>
+
+#include <stdlib.h>
+
+#include <event2/event.h>
+
+#include "broker/broker.h"
+#include "common/chan.h"
+#include "common/clock.h"
+#include "common/log.h"
+
+struct pending {
+	TAILQ_ENTRY(pending) entry;
+	struct attach_request request;
+	uint64_t probe;
+	uint64_t deadline_ms;
+	uint64_t generation;	/* that was asked about */
+	uint32_t slot;
+	uint32_t asked;		/* the gateway's number */
+};
+
+static void
+fail(const struct attach_request *request, enum proto_attach_failure reason)
+{
+	gate_attach_failed(request->gate, request->handle, reason, NULL);
+}
+
+/* The registry has decided for the request. */
+static void
+grant(struct broker *broker, const struct attach_request *request,
+    uint32_t slot, bool repeated)
+{
+	struct session *session = session_open(broker, slot);
+	int fd;
+
+	/* The connection that asked before has lost it to this one. */
+	if (repeated)
+		session_tell_gone(session,
+		    session_record(session)->generation - 1, GONE_REPLACED);
+	fd = session_attach(session, request->gate, request->handle);
+	if (fd == -1) {
+		log_warn("no data socket for a session");
+		fail(request, ATTACH_INTERNAL);
+		return;
+	}
+	gate_attached(request->gate, request->handle, session, fd);
+}
+
+static enum registry_verdict
+ask_registry(struct broker *broker, const struct attach_request *request,
+    uint32_t *slot)
+{
+	struct ident id;
+
+	if (request->resumes)
+		return registry_resume(broker->registry, &request->claim,
+		    &request->resume, clock_ms(), slot);
+	ident_make(&id);
+	return registry_attach(broker->registry, &request->claim, &id,
+	    clock_ms(), slot);
+}
+
+static const enum proto_attach_failure failures[REGISTRY_VERDICT_COUNT] = {
+	[REGISTRY_DONE] = ATTACH_INTERNAL,
+	[REGISTRY_REPEATED] = ATTACH_INTERNAL,
+	[REGISTRY_ATTACHED_ELSEWHERE] = ATTACH_ELSEWHERE,
+	[REGISTRY_UNKNOWN] = ATTACH_UNKNOWN_SESSION,
+	[REGISTRY_FULL] = ATTACH_LIMIT,
+	[REGISTRY_STALE] = ATTACH_INTERNAL,
+	[REGISTRY_ILLEGAL] = ATTACH_INTERNAL,
+};
+
+/* Grant or refuse; ATTACHED_ELSEWHERE is left to the caller. */
+static enum registry_verdict
+decide(struct broker *broker, const struct attach_request *request,
+    uint32_t *slot)
+{
+	enum registry_verdict verdict;
+
+	verdict = ask_registry(broker, request, slot);
+	switch (verdict) {
+	case REGISTRY_DONE:
+	case REGISTRY_REPEATED:
+		grant(broker, request, *slot, verdict == REGISTRY_REPEATED);
+		break;
+	case REGISTRY_ATTACHED_ELSEWHERE:
+		break;
+	default:
+		fail(request, failures[verdict]);
+		break;
+	}
+	return verdict;
+}
+
+static void
+probe_arm(struct broker *broker)
+{
+	struct pending *pending = TAILQ_FIRST(&broker->pendings);
+	struct timeval tv = { 0, 0 };
+	uint64_t now = clock_ms();
+
+	if (pending == NULL) {
+		event_del(broker->probe_timer);
+		return;
+	}
+	if (pending->deadline_ms > now)
+		tv.tv_usec = (suseconds_t)(pending->deadline_ms - now) * 1000;
+	event_add(broker->probe_timer, &tv);
+}
+
+static void
+pending_free(struct broker *broker, struct pending *pending)
+{
+	TAILQ_REMOVE(&broker->pendings, pending, entry);
+	broker->npendings--;
+	free(pending);
+}
+
+static int
+ask_holder(struct broker *broker, const struct attach_request *request,
+    struct session *session, struct gate *holder)
+{
+	const struct registry_record *record = session_record(session);
+	struct fields_BG_PROBE probe;
+	char text[IDENT_TEXT_SIZE];
+	struct pending *pending;
+
+	if (broker->npendings >= BROKER_PENDING_MAX ||
+	    (pending = calloc(1, sizeof(*pending))) == NULL)
+		return -1;
+	pending->request = *request;
+	pending->probe = ++broker->last_probe;
+	pending->deadline_ms = clock_ms() + BROKER_PROBE_MS;
+	pending->generation = record->generation;
+	pending->slot = session_slot(session);
+	pending->asked = record->gateway;
+	TAILQ_INSERT_TAIL(&broker->pendings, pending, entry);
+	if (broker->npendings++ == 0)
+		probe_arm(broker);
+	probe = (struct fields_BG_PROBE){
+		.probe = pending->probe,
+		.session = span_str(ident_print(&record->id, text)),
+		.generation = record->generation,
+	};
+	chan_send(gate_chan(holder), MSG_BG_PROBE, &probe, NULL, 0);
+	return 0;
+}
+
+void
+attach_request(struct broker *broker, const struct attach_request *request)
+{
+	struct session *session;
+	struct gate *holder;
+	uint32_t slot;
+
+	if (broker->stopping) {
+		fail(request, ATTACH_STOPPING);
+		return;
+	}
+	if (decide(broker, request, &slot) != REGISTRY_ATTACHED_ELSEWHERE)
+		return;
+	session = &broker->sessions[slot];
+	holder = gate_find(broker, session_record(session)->gateway);
+	if (holder == NULL || session_data_ended(session)) {
+		session_detach(session, session_record(session)->generation);
+		if (decide(broker, request, &slot) ==
+		    REGISTRY_ATTACHED_ELSEWHERE)
+			fail(request, ATTACH_ELSEWHERE);
+	} else if (ask_holder(broker, request, session, holder) == -1)
+		fail(request, ATTACH_ELSEWHERE);
+}
+
+/* The question is answered, or will never be. */
+static void
+settle(struct broker *broker, struct pending *pending, bool gone)
+{
+	struct attach_request request = pending->request;
+	const struct registry_record *record;
+	uint32_t slot = pending->slot;
+	uint64_t generation = pending->generation;
+
+	pending_free(broker, pending);
+	record = registry_get(broker->registry, slot);
+	/* By now the slot may be another session's. */
+	if (gone && record != NULL && ident_equal(&record->id, &request.resume))
+		session_detach(&broker->sessions[slot], generation);
+	/* The holder may have left by itself meanwhile. */
+	if (broker->stopping)
+		fail(&request, ATTACH_STOPPING);
+	else if (decide(broker, &request, &slot) ==
+	    REGISTRY_ATTACHED_ELSEWHERE)
+		fail(&request, ATTACH_ELSEWHERE);
+}
+
+void
+attach_probed(struct broker *broker, const struct gate *gate, uint64_t probe,
+    bool gone)
+{
+	struct pending *pending;
+
+	TAILQ_FOREACH(pending, &broker->pendings, entry)
+		if (pending->probe == probe)
+			break;
+	/* Late, or not this one's to answer. */
+	if (pending == NULL || pending->asked != gate_number(gate))
+		return;
+	settle(broker, pending, gone);
+	probe_arm(broker);
+}
+
+void
+attach_forget(struct broker *broker, const struct gate *gate, uint64_t handle,
+    bool all)
+{
+	struct pending *pending, *next;
+
+	for (pending = TAILQ_FIRST(&broker->pendings); pending != NULL;
+	    pending = next) {
+		next = TAILQ_NEXT(pending, entry);
+		if (pending->request.gate == gate &&
+		    (all || pending->request.handle == handle))
+			pending_free(broker, pending);
+	}
+}
+
+void
+attach_unanswered(struct broker *broker, const struct gate *gate)
+{
+	struct pending *pending, *next;
+
+	for (pending = TAILQ_FIRST(&broker->pendings); pending != NULL;
+	    pending = next) {
+		next = TAILQ_NEXT(pending, entry);
+		if (pending->asked == gate_number(gate))
+			settle(broker, pending, true);
+	}
+	probe_arm(broker);
+}
+
+void
+attach_refuse_all(struct broker *broker)
+{
+	while (!TAILQ_EMPTY(&broker->pendings))
+		settle(broker, TAILQ_FIRST(&broker->pendings), false);
+}
+
+static void
+probe_cb(int fd, short what, void *arg)
+{
+	struct broker *broker = arg;
+	struct pending *pending;
+	uint64_t now = clock_ms();
+
+	(void)fd;
+	(void)what;
+	while ((pending = TAILQ_FIRST(&broker->pendings)) != NULL &&
+	    pending->deadline_ms <= now)
+		settle(broker, pending, false);
+	probe_arm(broker);
+}
+
+int
+attach_init(struct broker *broker)
+{
+	TAILQ_INIT(&broker->pendings);
+	broker->probe_timer = evtimer_new(broker->base, probe_cb, broker);
+	return broker->probe_timer == NULL ? -1 : 0;
+}
+
+void
+attach_clear(struct broker *broker)
+{
+	while (!TAILQ_EMPTY(&broker->pendings))
+		pending_free(broker, TAILQ_FIRST(&broker->pendings));
+	if (broker->probe_timer != NULL)
+		event_free(broker->probe_timer);
+}

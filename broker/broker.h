@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The broker's own book: what its files know of each other.  It decides who
+ * may have which session and starts the runners; it carries nothing.
+ */
+#ifndef BROKER_BROKER_H
+#define BROKER_BROKER_H
+
+#include <sys/queue.h>
+#include <sys/types.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "broker/auth/peeruid.h"
+#include "broker/registry.h"
+#include "common/pidset.h"
+#include "common/proto.h"
+
+struct cgroup;
+struct chan;
+struct event;
+struct event_base;
+struct gate;
+struct pending;
+struct run;
+struct tenant;
+
+#define BROKER_LISTENERS_MAX 64
+#define BROKER_TOMBSTONES_MAX 1024
+#define BROKER_TOMBSTONE_MS (10 * 60 * 1000)
+#define BROKER_HELLO_MS 5000	/* a runner's start may take so long */
+#define BROKER_PROBE_MS 100	/* a gateway's answer may */
+#define BROKER_END_MS 2000	/* a runner's end, beyond the grace it has */
+#define BROKER_STOP_MS 5000	/* the whole end, beyond the grace given */
+#define BROKER_ORPHAN_GRACE_MS 1000 /* for jobs, the supervisor being gone */
+#define BROKER_PENDING_MAX 4096	/* attaches that wait for a probe */
+
+/* What the supervisor has ordered; fixed from then on.  Times in ms. */
+struct settings {
+	struct peeruid_end listeners[BROKER_LISTENERS_MAX];
+	size_t nlisteners;
+	char *runner_path;
+	enum proto_auth auth;
+	uint64_t detach_ttl_ms;
+	uint64_t retention_ms;
+	uint64_t retain_bytes;
+	uint64_t hold_ms;
+	uint32_t max_sessions;
+	uint32_t max_processes;
+	uint32_t log_level;
+	bool syslog;
+};
+
+/*
+ * What a registry record cannot hold: the descriptors and objects of a live
+ * session.  One for each slot, meaningful while "live".
+ */
+struct session {
+	TAILQ_ENTRY(session) leaving;
+	struct broker *broker;
+	struct gate *gate;	/* attached: whose connection has it; or NULL */
+	uint64_t handle;	/* that connection */
+	struct run *run;	/* owned; NULL before any work */
+	struct event *first;	/* owned; the first byte on "data" */
+	int data;		/* owned; runner's end, kept; or -1 */
+	int cgroup;		/* owned; its jobs' cgroup directory, or -1 */
+	bool live;
+	bool is_leaving;
+	bool unseen;		/* leaving: since the last look began */
+};
+TAILQ_HEAD(session_list, session);
+TAILQ_HEAD(gate_list, gate);
+TAILQ_HEAD(pending_list, pending);
+
+struct broker {
+	struct event_base *base;
+	struct chan *superior;
+	struct settings settings;
+	struct tenant *tenant;
+	struct peeruid *peeruid;
+	struct registry *registry;
+	struct session *sessions;	/* by slot */
+	struct cgroup *cgroup;
+	struct gate_list gates;
+	uint32_t last_gate;
+
+	struct event *expiry_timer;
+	uint64_t expiry_at;
+
+	struct pending_list pendings;	/* by deadline */
+	size_t npendings;
+	uint64_t last_probe;
+	struct event *probe_timer;
+
+	struct pidset runners;		/* children that are registered */
+	struct session_list leaving;	/* to be looked for and ended */
+	struct event *sweep_timer;
+	struct event *child_event;
+	uint32_t sweep_wait_ms;
+
+	struct event *stop_timer;
+	struct event *term_event;
+	bool stopping;
+	bool stopped;
+};
+
+/* sup.c: the channel to the supervisor, and the life of the whole. */
+
+/*
+ * Serve the supervisor at descriptor "control" until it has ordered the end
+ * and nothing is left.  Returns the exit status.
+ */
+int broker_serve(int control);
+
+/* End all sessions within "grace_ms" and leave; once is enough. */
+void broker_stop(struct broker *broker, uint64_t grace_ms);
+
+/* A session has ended: leave if it was the last one waited for. */
+void broker_check_stopped(struct broker *broker);
+
+/* settings.c: the order, checked. */
+
+/* Take it over.  NULL, or what is wrong with it (static). */
+const char *settings_take(struct settings *settings,
+    const struct fields_SB_CONFIG *config);
+void settings_clear(struct settings *settings);
+
+/* session.c: live sessions: attachments, deadlines, ends. */
+
+int sessions_init(struct broker *broker);
+void sessions_clear(struct broker *broker);
+
+/* The session of a slot that the registry has just given or given again. */
+struct session *session_open(struct broker *broker, uint32_t slot);
+uint32_t session_slot(const struct session *session);
+const struct registry_record *session_record(const struct session *session);
+
+/*
+ * The registry has given the session to the connection: make its data
+ * socket.  Returns the gateway's end, the caller's, or -1 with errno; then
+ * it is detached again.
+ */
+int session_attach(struct session *session, struct gate *gate,
+    uint64_t handle);
+
+/*
+ * End that attachment, unless it is not the present one.  Work that arrived
+ * on a data end which nobody has read is still carried out.
+ */
+void session_detach(struct session *session, uint64_t generation);
+
+/* Whether the gateway has closed its end of a data socket kept here. */
+bool session_data_ended(const struct session *session);
+
+/*
+ * The holder, if any, learns that its attachment is over, and is the holder
+ * no more.
+ */
+void session_tell_gone(struct session *session, uint64_t generation,
+    enum proto_gone reason);
+
+/* Take the kept data end away; the caller's, or -1. */
+int session_take_data(struct session *session);
+
+/* Begin to end; jobs get SIGTERM and, after "grace_ms", SIGKILL. */
+void session_end(struct session *session, enum registry_reason reason,
+    uint64_t grace_ms);
+
+/* Nothing of it is left. */
+void session_ended(struct session *session);
+
+/* The registry may have another deadline now. */
+void sessions_rearm(struct broker *broker);
+
+/* gate.c: connected gateways. */
+
+/* Take a control channel to a gateway; "fd" is owned. */
+void gate_new(struct broker *broker, uint32_t number, int fd);
+
+/* All of them go; their sessions are detached. */
+void gates_clear(struct broker *broker);
+
+/* The gateway with that number in the registry, or NULL. */
+struct gate *gate_find(struct broker *broker, uint32_t number);
+struct chan *gate_chan(struct gate *gate);
+uint32_t gate_number(const struct gate *gate);
+
+/* The connection has no session any more, unless it has another one. */
+void gate_unbind(struct gate *gate, uint64_t handle, uint32_t slot);
+
+/* attach.c: attaches, and those that wait until a holder has been asked. */
+
+/* What a connection asks for. */
+struct attach_request {
+	struct gate *gate;
+	uint64_t handle;
+	struct registry_claim claim;
+	struct ident resume;
+	bool resumes;
+};
+
+/* How it came out: told to the gate, and to the connection's record. */
+void gate_attached(struct gate *gate, uint64_t handle,
+    struct session *session, int fd);
+void gate_attach_failed(struct gate *gate, uint64_t handle,
+    enum proto_attach_failure reason, const char *text);
+
+void attach_request(struct broker *broker,
+    const struct attach_request *request);
+void attach_probed(struct broker *broker, const struct gate *gate,
+    uint64_t probe, bool gone);
+
+/* The connection left (or with all: the gateway) while its attach waits. */
+void attach_forget(struct broker *broker, const struct gate *gate,
+    uint64_t handle, bool all);
+
+/* That gateway cannot answer any more; its sessions are detached. */
+void attach_unanswered(struct broker *broker, const struct gate *gate);
+
+/* The server stops: all that wait are refused. */
+void attach_refuse_all(struct broker *broker);
+int attach_init(struct broker *broker);
+void attach_clear(struct broker *broker);
+
+/* admit.c: who may come in. */
+
+/* Why not: an HTTP status and a constant text for the client. */
+struct refusal {
+	uint32_t status;
+	const char *text;
+};
+
+/*
+ * Judge a connection by the ordered mode.  Returns true and sets
+ * *principal, or false and sets *refusal.  "fd" stays the caller's.
+ */
+bool admit_judge(struct broker *broker, const struct fields_GB_ADMIT *msg,
+    int fd, uint32_t *principal, struct refusal *refusal);
+
+/* run.c: one connected runner. */
+
+/*
+ * Start the session's runner and hand it the kept data end.  When that
+ * fails, the session is ending.
+ */
+void run_start(struct session *session);
+
+/* Hand over the data socket of a generation; "fd" is owned. */
+void run_attachment(struct run *run, uint64_t generation, int fd);
+void run_end(struct run *run, enum proto_end reason, uint64_t grace_ms);
+
+/* SIGKILL, by whatever reaches. */
+void run_kill(struct run *run);
+
+/* Its process was collected; "status" as of waitpid(2). */
+void run_exited(struct run *run, int status);
+pid_t run_pid(const struct run *run);
+void run_free(struct run *run);
+
+/* fork.c: how a runner is started. */
+
+/*
+ * Start "path" as the tenant, with "control" as descriptor 3.  Returns its
+ * process id, a child to be waited for, or -1 with errno.
+ */
+pid_t fork_runner(const struct tenant *tenant, const char *path, int control);
+
+/* sweep.c: children collected, orphans killed, sessions ended for good. */
+
+int sweep_init(struct broker *broker);
+void sweep_clear(struct broker *broker);
+
+/* The session is over when its runner has gone and nothing is left of it. */
+void sweep_session(struct session *session);
+
+#endif

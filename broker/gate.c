@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * One connected gateway.  It is not trusted: it names connections of its own
+ * and sessions it holds, and whatever else it says ends it and nobody else.
+ */
+#include "config.h"
+
+#include <sys/queue.h>
+#include <sys/socket.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "broker/broker.h"
+#include "broker/connset.h"
+#include "broker/tenant.h"
+#include "common/chan.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/unix.h"
+
+struct gate {
+	TAILQ_ENTRY(gate) entry;
+	struct broker *broker;
+	struct chan *chan;
+	struct connset conns;
+	uint32_t number;	/* in the registry; never used again */
+	uint32_t name;		/* the supervisor's number for it */
+};
+
+struct chan *
+gate_chan(struct gate *gate)
+{
+	return gate->chan;
+}
+
+uint32_t
+gate_number(const struct gate *gate)
+{
+	return gate->number;
+}
+
+struct gate *
+gate_find(struct broker *broker, uint32_t number)
+{
+	struct gate *gate;
+
+	TAILQ_FOREACH(gate, &broker->gates, entry)
+		if (gate->number == number)
+			break;
+	return gate;
+}
+
+static void
+detach_all(struct gate *gate)
+{
+	struct broker *broker = gate->broker;
+	const struct registry_record *record;
+	uint32_t slot = 0;
+
+	while ((slot = registry_held_by(broker->registry, gate->number,
+		    slot)) != REGISTRY_NO_SLOT) {
+		record = registry_get(broker->registry, slot);
+		session_detach(&broker->sessions[slot], record->generation);
+		slot++;
+	}
+}
+
+/* Its sockets are closed or will be: every lease it held is over. */
+static void
+gate_close(struct gate *gate, const char *why)
+{
+	struct broker *broker = gate->broker;
+
+	if (why != NULL)
+		log_warnx("gateway %u: %s; closed", gate->name, why);
+	else
+		log_debug("gate", "gateway %u has gone", gate->name);
+	TAILQ_REMOVE(&broker->gates, gate, entry);
+	attach_forget(broker, gate, 0, true);
+	detach_all(gate);
+	attach_unanswered(broker, gate);
+	chan_free(gate->chan);
+	connset_clear(&gate->conns);
+	free(gate);
+}
+
+static void
+gate_lost(void *arg, const char *why)
+{
+	gate_close(arg, why);
+}
+
+static void
+gate_on_hello(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	static const struct fields_HELLO hello = {
+		.version = PROTO_VERSION,
+		.oldest = PROTO_OLDEST,
+	};
+	struct gate *gate = arg;
+
+	(void)fds;
+	if (proto_agree(msg->HELLO.version, msg->HELLO.oldest) == 0) {
+		log_warnx("gateway %u speaks version %u, at least %u; this "
+			  "is %u, at least %u", gate->name,
+		    msg->HELLO.version, msg->HELLO.oldest, PROTO_VERSION,
+		    PROTO_OLDEST);
+		gate_close(gate, "no common version");
+		return;
+	}
+	chan_set_version(gate->chan, msg->HELLO.version);
+	chan_set_phase(gate->chan, PHASE_UP);
+	chan_send(gate->chan, MSG_BG_HELLO, &hello, NULL, 0);
+}
+
+static void
+send_refused(struct gate *gate, uint64_t handle, const struct refusal *why)
+{
+	struct fields_BG_REFUSED refused = {
+		.handle = handle,
+		.status = why->status,
+		.text = span_str(why->text),
+	};
+
+	log_debug("admit", "connection refused: %s", why->text);
+	chan_send(gate->chan, MSG_BG_REFUSED, &refused, NULL, 0);
+}
+
+static void
+gate_on_admit(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	struct gate *gate = arg;
+	struct fields_HANDLE admitted = { .handle = msg->GB_ADMIT.handle };
+	struct refusal refusal = { 503, "too many connections" };
+	struct conn *conn;
+	uint32_t principal;
+
+	if (connset_find(&gate->conns, admitted.handle) != NULL) {
+		gate_close(gate, "one connection admitted twice");
+		return;
+	}
+	if (!admit_judge(gate->broker, &msg->GB_ADMIT, fds->fd[0], &principal,
+		&refusal) ||
+	    (conn = connset_add(&gate->conns, admitted.handle)) == NULL) {
+		send_refused(gate, admitted.handle, &refusal);
+		return;
+	}
+	conn->principal = principal;
+	chan_send(gate->chan, MSG_BG_ADMITTED, &admitted, NULL, 0);
+}
+
+/* The session of the connection, if it is attached to one. */
+static struct session *
+conn_session(struct gate *gate, const struct conn *conn)
+{
+	return conn->state == CONN_ATTACHED ?
+	    &gate->broker->sessions[conn->slot] : NULL;
+}
+
+static void
+gate_on_leave(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	struct gate *gate = arg;
+	struct session *session;
+	struct conn *conn;
+
+	(void)fds;
+	/* Also sent for one that was refused. */
+	conn = connset_find(&gate->conns, msg->HANDLE.handle);
+	if (conn == NULL)
+		return;
+	if (conn->state == CONN_WAITING)
+		attach_forget(gate->broker, gate, conn->handle, false);
+	session = conn_session(gate, conn);
+	if (session != NULL)
+		session_detach(session, session_record(session)->generation);
+	connset_remove(&gate->conns, msg->HANDLE.handle);
+}
+
+static void
+gate_on_attach(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	const struct fields_GB_ATTACH *attach = &msg->GB_ATTACH;
+	struct gate *gate = arg;
+	struct attach_request request = {
+		.gate = gate,
+		.handle = attach->handle,
+		.resumes = attach->has_resume,
+		.claim = {
+			.handle = attach->handle,
+			.ttl_ms = gate->broker->settings.detach_ttl_ms,
+			.gateway = gate->number,
+		},
+	};
+	struct conn *conn = connset_find(&gate->conns, attach->handle);
+
+	(void)fds;
+	if (attach->nonce.len != IDENT_SIZE) {
+		gate_close(gate, "attach with a short nonce");
+		return;
+	}
+	if (conn == NULL || conn->state != CONN_IDLE) {
+		gate_close(gate, "attach for a connection that cannot");
+		return;
+	}
+	memcpy(request.claim.nonce.bytes, attach->nonce.p, IDENT_SIZE);
+	request.claim.principal = conn->principal;
+	conn->state = CONN_WAITING;
+	/* What is no identifier at all names no session. */
+	if (attach->has_resume &&
+	    ident_parse(&request.resume, (const char *)attach->resume.p,
+		attach->resume.len) == -1)
+		gate_attach_failed(gate, attach->handle,
+		    ATTACH_UNKNOWN_SESSION, NULL);
+	else
+		attach_request(gate->broker, &request);
+}
+
+void
+gate_attached(struct gate *gate, uint64_t handle, struct session *session,
+    int fd)
+{
+	const struct registry_record *record = session_record(session);
+	const struct tenant *tenant = gate->broker->tenant;
+	struct conn *conn = connset_find(&gate->conns, handle);
+	char text[IDENT_TEXT_SIZE];
+	struct fields_BG_ATTACHED attached = {
+		.handle = handle,
+		.session = span_str(ident_print(&record->id, text)),
+		.generation = record->generation,
+		.detach_ttl_ms = record->ttl_ms,
+		.shell_name = span_str(tenant->shell_name),
+		.shell_path = span_str(tenant->shell_path),
+		.cwd = span_str(tenant->cwd),
+		.home = span_str(tenant->home),
+		.temp_dir = span_str(tenant->temp_dir),
+	};
+
+	conn->state = CONN_ATTACHED;
+	conn->slot = session_slot(session);
+	log_debug("session", "%s attached, generation %llu", text,
+	    (unsigned long long)record->generation);
+	chan_send(gate->chan, MSG_BG_ATTACHED, &attached, &fd, 1);
+}
+
+void
+gate_attach_failed(struct gate *gate, uint64_t handle,
+    enum proto_attach_failure reason, const char *text)
+{
+	struct conn *conn = connset_find(&gate->conns, handle);
+	struct fields_BG_ATTACH_FAILED failed = {
+		.handle = handle,
+		.reason = reason,
+		.has_text = text != NULL,
+	};
+
+	if (text != NULL)
+		failed.text = span_str(text);
+	conn->state = CONN_IDLE;
+	chan_send(gate->chan, MSG_BG_ATTACH_FAILED, &failed, NULL, 0);
+}
+
+void
+gate_unbind(struct gate *gate, uint64_t handle, uint32_t slot)
+{
+	struct conn *conn = connset_find(&gate->conns, handle);
+
+	if (conn != NULL && conn->state == CONN_ATTACHED && conn->slot == slot)
+		conn->state = CONN_IDLE;
+}
+
+static void
+gate_on_detach(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	struct gate *gate = arg;
+	struct broker *broker = gate->broker;
+	const struct registry_record *record;
+	struct ident id;
+	uint32_t slot;
+
+	(void)fds;
+	if (ident_parse(&id, (const char *)msg->ATTACHMENT.session.p,
+		msg->ATTACHMENT.session.len) == -1) {
+		gate_close(gate, "detach of what is no session");
+		return;
+	}
+	slot = registry_find(broker->registry, &id);
+	record = registry_get(broker->registry, slot);
+	/* Somebody else's is not this gateway's to detach. */
+	if (record != NULL && record->gateway == gate->number)
+		session_detach(&broker->sessions[slot],
+		    msg->ATTACHMENT.generation);
+}
+
+static void
+gate_on_probed(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	struct gate *gate = arg;
+
+	(void)fds;
+	attach_probed(gate->broker, gate, msg->GB_PROBED.probe,
+	    msg->GB_PROBED.gone);
+}
+
+static const struct chan_handler handlers[] = {
+	{ MSG_GB_HELLO, gate_on_hello },
+	{ MSG_GB_ADMIT, gate_on_admit },
+	{ MSG_GB_LEAVE, gate_on_leave },
+	{ MSG_GB_ATTACH, gate_on_attach },
+	{ MSG_GB_DETACH, gate_on_detach },
+	{ MSG_GB_PROBED, gate_on_probed },
+};
+
+static const struct chan_ops gate_ops = {
+	.handlers = handlers,
+	.nhandlers = sizeof(handlers) / sizeof(handlers[0]),
+	.lost = gate_lost,
+};
+
+void
+gate_new(struct broker *broker, uint32_t name, int fd)
+{
+	struct gate *gate = calloc(1, sizeof(*gate));
+
+	if (gate == NULL || !unix_is_socket(fd, SOCK_SEQPACKET) ||
+	    connset_init(&gate->conns) == -1) {
+		log_warnx("gateway %u: no channel to it", name);
+		unix_close(&fd);
+		free(gate);
+		return;
+	}
+	gate->broker = broker;
+	gate->name = name;
+	gate->number = ++broker->last_gate;
+	gate->chan = chan_new(broker->base, fd, ROLE_BROKER, ROLE_GATEWAY,
+	    &gate_ops, gate);
+	if (gate->chan == NULL) {
+		log_warn("gateway %u", name);
+		connset_clear(&gate->conns);
+		free(gate);
+		return;
+	}
+	TAILQ_INSERT_TAIL(&broker->gates, gate, entry);
+}
+
+void
+gates_clear(struct broker *broker)
+{
+	while (!TAILQ_EMPTY(&broker->gates))
+		gate_close(TAILQ_FIRST(&broker->gates), NULL);
+}

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * One connected runner.  It belongs to a tenant: it may say that its session
+ * is detached or over, and when it says anything else it is killed.
+ */
+#include "config.h"
+
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "broker/broker.h"
+#include "broker/cgroup.h"
+#include "broker/tenant.h"
+#include "common/chan.h"
+#include "common/log.h"
+#include "common/unix.h"
+
+struct run {
+	struct session *session;
+	struct chan *chan;	/* NULL: lost */
+	struct event *timer;
+	pid_t pid;		/* 0: collected, or never started */
+};
+
+pid_t
+run_pid(const struct run *run)
+{
+	return run->pid;
+}
+
+void
+run_kill(struct run *run)
+{
+	struct session *session = run->session;
+
+	/* Ours until it is collected, so its number is not used again. */
+	if (run->pid != 0)
+		kill(run->pid, SIGKILL);
+	cgroup_kill(session->cgroup);
+	sweep_session(session);
+}
+
+/*
+ * The runner is of no use any more: the session ends with it.  What it
+ * leaves behind is looked for when it has been collected.
+ */
+static void
+run_lose(struct run *run, const char *why)
+{
+	struct session *session = run->session;
+	struct broker *broker = session->broker;
+	const struct registry_record *record = session_record(session);
+	char text[IDENT_TEXT_SIZE];
+	enum registry_reason reason = REGISTRY_REASON_RUNNER_LOST;
+
+	if (record->runner == REGISTRY_RUNNER_STARTING)
+		reason = REGISTRY_REASON_RUNNER_FAILED;
+	if (record->state != REGISTRY_STATE_ENDING)
+		log_warnx("runner of session %s: %s",
+		    ident_print(&record->id, text), why);
+	chan_free(run->chan);
+	run->chan = NULL;
+	event_del(run->timer);
+	registry_runner(broker->registry, session_slot(session),
+	    REGISTRY_RUNNER_EVENT_LOSS);
+	session_end(session, reason, 0);
+	run_kill(run);
+}
+
+static void
+run_lost(void *arg, const char *why)
+{
+	run_lose(arg, why == NULL ? "it has closed its channel" : why);
+}
+
+static void
+hello_late_cb(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	run_lose(arg, "it did not start in time");
+}
+
+static void
+run_on_hello(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	struct run *run = arg;
+	struct session *session = run->session;
+
+	(void)fds;
+	if (proto_agree(msg->HELLO.version, msg->HELLO.oldest) == 0) {
+		run_lose(run, "it speaks another version");
+		return;
+	}
+	event_del(run->timer);
+	chan_set_version(run->chan, msg->HELLO.version);
+	if (chan_phase(run->chan) == PHASE_START)
+		chan_set_phase(run->chan, PHASE_UP);
+	registry_runner(session->broker->registry, session_slot(session),
+	    REGISTRY_RUNNER_EVENT_UP);
+}
+
+static void
+run_on_detached(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	struct run *run = arg;
+
+	(void)fds;
+	session_detach(run->session, msg->GENERATION.generation);
+}
+
+static void
+run_on_ended(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	struct run *run = arg;
+
+	(void)msg;
+	(void)fds;
+	if (session_record(run->session)->state != REGISTRY_STATE_ENDING)
+		run_lose(run, "it ended without being told to");
+	/* Its exit follows; the deadline of the end watches over that. */
+}
+
+static const struct chan_handler handlers[] = {
+	{ MSG_RB_HELLO, run_on_hello },
+	{ MSG_RB_DETACHED, run_on_detached },
+	{ MSG_RB_ENDED, run_on_ended },
+};
+
+static const struct chan_ops run_ops = {
+	.handlers = handlers,
+	.nhandlers = sizeof(handlers) / sizeof(handlers[0]),
+	.lost = run_lost,
+};
+
+static void
+send_config(struct run *run)
+{
+	struct session *session = run->session;
+	const struct settings *settings = &session->broker->settings;
+	char text[IDENT_TEXT_SIZE];
+	struct fields_BR_CONFIG config = {
+		.version = PROTO_VERSION,
+		.oldest = PROTO_OLDEST,
+		.session = span_str(ident_print(&session_record(session)->id,
+		    text)),
+		.retention_ms = settings->retention_ms,
+		.retain_bytes = settings->retain_bytes,
+		.hold_ms = settings->hold_ms,
+		.window = PROTO_WINDOW,
+		.max_processes = settings->max_processes,
+		.shell_path = span_str(session->broker->tenant->shell_path),
+		.log_level = settings->log_level,
+		.syslog = settings->syslog,
+		.has_syslog = true,
+	};
+	int fd = cgroup_dup(session->cgroup);
+
+	chan_send(run->chan, MSG_BR_CONFIG, &config, &fd, fd == -1 ? 0 : 1);
+}
+
+/* It could not be registered, so nobody would know it again. */
+static void
+run_discard(struct run *run)
+{
+	kill(run->pid, SIGKILL);
+	(void)waitpid(run->pid, NULL, 0);
+	run->pid = 0;
+	errno = ENOMEM;
+}
+
+static int
+run_spawn(struct run *run)
+{
+	struct broker *broker = run->session->broker;
+	int pair[2];
+
+	if (unix_pair(SOCK_SEQPACKET, pair) == -1)
+		return -1;
+	run->pid = fork_runner(broker->tenant, broker->settings.runner_path,
+	    pair[1]);
+	unix_close(&pair[1]);
+	if (run->pid == -1) {
+		run->pid = 0;
+		unix_close(&pair[0]);
+		return -1;
+	}
+	if (pidset_add(&broker->runners, run->pid) == -1) {
+		unix_close(&pair[0]);
+		run_discard(run);
+		return -1;
+	}
+	run->chan = chan_new(broker->base, pair[0], ROLE_BROKER, ROLE_RUNNER,
+	    &run_ops, run);
+	return run->chan == NULL ? -1 : 0;
+}
+
+static struct run *
+run_new(struct session *session)
+{
+	struct run *run = calloc(1, sizeof(*run));
+
+	if (run == NULL)
+		return NULL;
+	run->session = session;
+	run->timer = evtimer_new(session->broker->base, hello_late_cb, run);
+	if (run->timer == NULL) {
+		free(run);
+		return NULL;
+	}
+	return run;
+}
+
+void
+run_start(struct session *session)
+{
+	static const struct timeval hello = {
+		BROKER_HELLO_MS / 1000, BROKER_HELLO_MS % 1000 * 1000
+	};
+	struct broker *broker = session->broker;
+	const struct registry_record *record = session_record(session);
+	char text[IDENT_TEXT_SIZE];
+	int data = session_take_data(session);
+
+	registry_runner(broker->registry, session_slot(session),
+	    REGISTRY_RUNNER_EVENT_START);
+	session->cgroup = cgroup_make(broker->cgroup,
+	    ident_print(&record->id, text));
+	session->run = run_new(session);
+	if (session->run == NULL) {
+		unix_close(&data);
+		log_warn("runner of session %s", text);
+		session_end(session, REGISTRY_REASON_RUNNER_FAILED, 0);
+		return;
+	}
+	if (run_spawn(session->run) == -1) {
+		unix_close(&data);
+		run_lose(session->run, strerror(errno));
+		return;
+	}
+	event_add(session->run->timer, &hello);
+	send_config(session->run);
+	run_attachment(session->run, record->generation, data);
+}
+
+void
+run_attachment(struct run *run, uint64_t generation, int fd)
+{
+	struct fields_GENERATION attachment = { .generation = generation };
+
+	if (run->chan == NULL)
+		unix_close(&fd);
+	else
+		chan_send(run->chan, MSG_BR_ATTACHMENT, &attachment, &fd, 1);
+}
+
+void
+run_end(struct run *run, enum proto_end reason, uint64_t grace_ms)
+{
+	struct fields_BR_END end = {
+		.reason = reason,
+		.grace_ms = grace_ms,
+	};
+
+	if (run->chan != NULL)
+		chan_send(run->chan, MSG_BR_END, &end, NULL, 0);
+}
+
+void
+run_exited(struct run *run, int status)
+{
+	struct session *session = run->session;
+	bool expected = session_record(session)->state ==
+	    REGISTRY_STATE_ENDING;
+
+	(void)pidset_remove(&session->broker->runners, run->pid);
+	run->pid = 0;
+	if (!expected)
+		log_warnx("a runner %s %d", WIFSIGNALED(status) ?
+		    "was killed by signal" : "exited with status",
+		    WIFSIGNALED(status) ? WTERMSIG(status) :
+					  WEXITSTATUS(status));
+	run_lose(run, "its process has exited");
+}
+
+void
+run_free(struct run *run)
+{
+	if (run == NULL)
+		return;
+	chan_free(run->chan);
+	event_free(run->timer);
+	free(run);
+}

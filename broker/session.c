@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Live sessions: what the registry decides is done here.  Before a session
+ * has a runner, the runner's end of the data socket is kept and watched for
+ * the first byte, without reading it.
+ */
+#include "config.h"
+
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "broker/broker.h"
+#include "broker/cgroup.h"
+#include "common/chan.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/unix.h"
+
+uint32_t
+session_slot(const struct session *session)
+{
+	return (uint32_t)(session - session->broker->sessions);
+}
+
+const struct registry_record *
+session_record(const struct session *session)
+{
+	return registry_get(session->broker->registry, session_slot(session));
+}
+
+static struct span
+id_text(const struct session *session, char out[IDENT_TEXT_SIZE])
+{
+	return span_str(ident_print(&session_record(session)->id, out));
+}
+
+static void
+drop_data(struct session *session)
+{
+	if (session->first != NULL)
+		event_free(session->first);
+	session->first = NULL;
+	unix_close(&session->data);
+}
+
+/* How many bytes wait unread, none of them taken: -1 none, 0 at the end. */
+static ssize_t
+peek_data(const struct session *session)
+{
+	char byte;
+	ssize_t n;
+
+	do
+		n = recv(session->data, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+	while (n == -1 && errno == EINTR);
+	/* A reset is an end as well. */
+	return n == -1 && errno != EAGAIN ? 0 : n;
+}
+
+static void
+first_byte_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct session *session = arg;
+	ssize_t n = peek_data(session);
+
+	(void)fd;
+	(void)what;
+	if (n == 0)
+		session_detach(session, session_record(session)->generation);
+	else if (n > 0)
+		run_start(session);
+}
+
+static int
+keep_data(struct session *session, int fd)
+{
+	session->data = fd;
+	session->first = event_new(session->broker->base, fd,
+	    EV_READ | EV_PERSIST, first_byte_cb, session);
+	if (session->first != NULL && event_add(session->first, NULL) == 0)
+		return 0;
+	drop_data(session);
+	errno = ENOMEM;
+	return -1;
+}
+
+struct session *
+session_open(struct broker *broker, uint32_t slot)
+{
+	struct session *session = &broker->sessions[slot];
+
+	if (session->live)
+		return session;
+	memset(session, 0, sizeof(*session));
+	session->broker = broker;
+	session->data = -1;
+	session->cgroup = -1;
+	session->live = true;
+	return session;
+}
+
+int
+session_take_data(struct session *session)
+{
+	int fd = session->data;
+
+	session->data = -1;
+	drop_data(session);
+	return fd;
+}
+
+static int
+make_data(struct session *session, uint64_t generation)
+{
+	int pair[2];
+
+	if (unix_pair(SOCK_STREAM, pair) == -1)
+		return -1;
+	if (session->run != NULL)
+		run_attachment(session->run, generation, pair[1]);
+	else if (keep_data(session, pair[1]) == -1)
+		unix_close(&pair[0]);
+	return pair[0];
+}
+
+int
+session_attach(struct session *session, struct gate *gate, uint64_t handle)
+{
+	uint64_t generation = session_record(session)->generation;
+	int fd, saved;
+
+	/* What the last attachment left unread is over. */
+	drop_data(session);
+	session->gate = gate;
+	session->handle = handle;
+	fd = make_data(session, generation);
+	if (fd == -1) {
+		saved = errno;
+		session->gate = NULL;
+		session_detach(session, generation);
+		errno = saved;
+	}
+	sessions_rearm(session->broker);
+	return fd;
+}
+
+static void
+unbind(struct session *session)
+{
+	if (session->gate != NULL)
+		gate_unbind(session->gate, session->handle,
+		    session_slot(session));
+	session->gate = NULL;
+}
+
+void
+session_detach(struct session *session, uint64_t generation)
+{
+	struct broker *broker = session->broker;
+
+	if (registry_detach(broker->registry, session_slot(session),
+		generation, clock_ms()) != REGISTRY_DONE)
+		return;
+	unbind(session);
+	sessions_rearm(broker);
+	if (session->data == -1)
+		return;
+	/* Whole requests may have come before the end did. */
+	if (peek_data(session) > 0)
+		run_start(session);
+	else
+		drop_data(session);
+}
+
+bool
+session_data_ended(const struct session *session)
+{
+	struct pollfd pfd = { .fd = session->data, .events = POLLRDHUP };
+
+	return session->data != -1 && poll(&pfd, 1, 0) == 1;
+}
+
+void
+session_tell_gone(struct session *session, uint64_t generation,
+    enum proto_gone reason)
+{
+	struct fields_BG_GONE gone = {
+		.generation = generation,
+		.reason = reason,
+	};
+	char text[IDENT_TEXT_SIZE];
+
+	if (session->gate == NULL)
+		return;
+	gone.session = id_text(session, text);
+	chan_send(gate_chan(session->gate), MSG_BG_GONE, &gone, NULL, 0);
+	unbind(session);
+}
+
+/* What each reason is called on the wire: to the gateway, to the runner. */
+static const struct {
+	enum proto_gone gone;
+	enum proto_end end;
+} wire_reasons[REGISTRY_REASON_COUNT] = {
+	[REGISTRY_REASON_NONE] = { GONE_ENDED, END_OPERATOR },
+	[REGISTRY_REASON_EXPIRED] = { GONE_ENDED, END_EXPIRED },
+	[REGISTRY_REASON_REQUESTED] = { GONE_ENDED, END_OPERATOR },
+	[REGISTRY_REASON_RUNNER_FAILED] = { GONE_RUNNER_FAILED,
+	    END_RUNNER_FAILED },
+	[REGISTRY_REASON_RUNNER_LOST] = { GONE_RUNNER_LOST, END_RUNNER_LOST },
+	[REGISTRY_REASON_SHUTDOWN] = { GONE_STOPPING, END_SHUTDOWN },
+};
+
+/* The registry says that it ends: tell all who are concerned. */
+static void
+leave(struct session *session, uint64_t grace_ms)
+{
+	const struct registry_record *record = session_record(session);
+	char text[IDENT_TEXT_SIZE];
+
+	log_debug("session", "%s ends: %s", ident_print(&record->id, text),
+	    registry_reason_text(record->reason));
+	session_tell_gone(session, record->generation,
+	    wire_reasons[record->reason].gone);
+	drop_data(session);
+	if (session->run != NULL)
+		run_end(session->run, wire_reasons[record->reason].end,
+		    grace_ms);
+	else
+		session_ended(session);
+}
+
+void
+session_end(struct session *session, enum registry_reason reason,
+    uint64_t grace_ms)
+{
+	struct broker *broker = session->broker;
+
+	if (registry_end(broker->registry, session_slot(session), reason,
+		clock_ms(), clock_add(BROKER_END_MS, grace_ms)) !=
+	    REGISTRY_DONE)
+		return;
+	leave(session, grace_ms);
+	sessions_rearm(broker);
+}
+
+void
+session_ended(struct session *session)
+{
+	struct broker *broker = session->broker;
+	char text[IDENT_TEXT_SIZE];
+
+	ident_print(&session_record(session)->id, text);
+	log_debug("session", "%s has ended", text);
+	if (session->is_leaving)
+		TAILQ_REMOVE(&broker->leaving, session, leaving);
+	session->is_leaving = false;
+	session->live = false;
+	drop_data(session);
+	run_free(session->run);
+	session->run = NULL;
+	cgroup_remove(broker->cgroup, text, &session->cgroup);
+	registry_ended(broker->registry, session_slot(session), clock_ms(),
+	    clock_wall_ms());
+	sessions_rearm(broker);
+	broker_check_stopped(broker);
+}
+
+static void
+expire(struct broker *broker, uint64_t now)
+{
+	struct session *session;
+	enum registry_state was;
+	uint32_t slot;
+
+	while ((was = registry_expire(broker->registry, now, BROKER_END_MS,
+		&slot)) != REGISTRY_STATE_FREE) {
+		if (was == REGISTRY_STATE_TOMBSTONE)
+			continue;
+		session = &broker->sessions[slot];
+		if (was == REGISTRY_STATE_DETACHED)
+			leave(session, 0);
+		else if (session->run != NULL)
+			run_kill(session->run);
+	}
+}
+
+static void
+expiry_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct broker *broker = arg;
+
+	(void)fd;
+	(void)what;
+	broker->expiry_at = REGISTRY_NEVER;
+	expire(broker, clock_ms());
+	sessions_rearm(broker);
+}
+
+void
+sessions_rearm(struct broker *broker)
+{
+	uint64_t next = registry_next_deadline(broker->registry);
+	uint64_t now, wait;
+	struct timeval tv;
+
+	if (next == broker->expiry_at)
+		return;
+	broker->expiry_at = next;
+	if (next == REGISTRY_NEVER) {
+		event_del(broker->expiry_timer);
+		return;
+	}
+	now = clock_ms();
+	wait = next > now ? next - now : 0;
+	tv.tv_sec = (time_t)(wait / 1000);
+	tv.tv_usec = (suseconds_t)(wait % 1000 * 1000);
+	event_add(broker->expiry_timer, &tv);
+}
+
+int
+sessions_init(struct broker *broker)
+{
+	struct registry_config config = {
+		.sessions_max = broker->settings.max_sessions,
+		.tombstones_max = BROKER_TOMBSTONES_MAX,
+		.tombstone_ms = BROKER_TOMBSTONE_MS,
+	};
+	struct ident key;
+	size_t i;
+
+	ident_make(&key);
+	for (i = 0; i < sizeof(config.hash_key); i++)
+		config.hash_key = config.hash_key << 8 | key.bytes[i];
+	broker->registry = registry_new(&config);
+	broker->sessions = calloc((size_t)config.sessions_max +
+	    config.tombstones_max, sizeof(*broker->sessions));
+	broker->expiry_timer = evtimer_new(broker->base, expiry_cb, broker);
+	broker->expiry_at = REGISTRY_NEVER;
+	if (broker->registry == NULL || broker->sessions == NULL ||
+	    broker->expiry_timer == NULL)
+		return -1;
+	return 0;
+}
+
+void
+sessions_clear(struct broker *broker)
+{
+	struct session *session;
+	uint32_t slot;
+
+	if (broker->registry == NULL)
+		return;
+	for (slot = 0; slot < registry_slots(broker->registry); slot++) {
+		session = &broker->sessions[slot];
+		if (!session->live)
+			continue;
+		drop_data(session);
+		run_free(session->run);
+		unix_close(&session->cgroup);
+	}
+	if (broker->expiry_timer != NULL)
+		event_free(broker->expiry_timer);
+	free(broker->sessions);
+	registry_free(broker->registry);
+}

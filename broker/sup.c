@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The broker as a whole: ordered by the supervisor, ended by it, or by its
+ * loss.  What the superior sends is trusted; what it must not send is fatal.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "broker/broker.h"
+#include "broker/cgroup.h"
+#include "broker/tenant.h"
+#include "common/chan.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/reap.h"
+#include "common/xmalloc.h"
+
+extern char **environ;
+
+static void
+set_log(const struct fields_SB_CONFIG *config)
+{
+	struct span topics = config->topics, topic;
+	char name[64];
+
+	log_init("holdfast-broker", config->log_level, config->syslog);
+	while (proto_list_next(&topics, &topic))
+		if (span_to_str(topic, name, sizeof(name)) == 0)
+			log_topic(xstrdup(name));
+}
+
+static void
+set_cgroup(struct broker *broker)
+{
+	char why[512];
+
+	/* Named after the instance, which is our parent. */
+	broker->cgroup = cgroup_new(getppid(), why, sizeof(why));
+	if (broker->cgroup == NULL)
+		log_debug("cgroup", "sessions have no cgroup: %s", why);
+}
+
+static void
+sup_on_config(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	static const struct fields_HELLO hello = {
+		.version = PROTO_VERSION,
+		.oldest = PROTO_OLDEST,
+	};
+	struct broker *broker = arg;
+	const char *wrong;
+
+	(void)fds;
+	set_log(&msg->SB_CONFIG);
+	wrong = settings_take(&broker->settings, &msg->SB_CONFIG);
+	if (wrong != NULL)
+		fatalx("configuration from holdfastd: %s", wrong);
+	broker->tenant = tenant_self(environ);
+	broker->peeruid = peeruid_new();
+	if (broker->peeruid == NULL)
+		fatal("cannot ask the kernel about connections");
+	if (sessions_init(broker) == -1)
+		fatalx("no memory for %u sessions",
+		    broker->settings.max_sessions);
+	set_cgroup(broker);
+	chan_set_version(broker->superior, msg->SB_CONFIG.version);
+	chan_set_phase(broker->superior, PHASE_UP);
+	chan_send(broker->superior, MSG_BS_HELLO, &hello, NULL, 0);
+}
+
+static void
+sup_on_gateway(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	gate_new(arg, msg->SB_GATEWAY.gateway, chan_take_fd(fds, 0));
+}
+
+/* Answered from the loop: a loop that does not turn shows. */
+static void
+sup_on_ping(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	struct broker *broker = arg;
+
+	(void)fds;
+	chan_send(broker->superior, MSG_BS_PONG, &msg->PING, NULL, 0);
+}
+
+static void
+sup_on_stop(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	struct broker *broker = arg;
+
+	(void)fds;
+	chan_set_phase(broker->superior, PHASE_STOP);
+	broker_stop(broker, msg->STOP.grace_ms);
+}
+
+static void
+sup_lost(void *arg, const char *why)
+{
+	struct broker *broker = arg;
+
+	if (why != NULL)
+		fatalx("holdfastd: %s", why);
+	log_debug("sup", "holdfastd has gone");
+	chan_free(broker->superior);
+	broker->superior = NULL;
+	broker_stop(broker, BROKER_ORPHAN_GRACE_MS);
+}
+
+static const struct chan_handler handlers[] = {
+	{ MSG_SB_CONFIG, sup_on_config },
+	{ MSG_SB_GATEWAY, sup_on_gateway },
+	{ MSG_SB_PING, sup_on_ping },
+	{ MSG_SB_STOP, sup_on_stop },
+};
+
+static const struct chan_ops sup_ops = {
+	.handlers = handlers,
+	.nhandlers = sizeof(handlers) / sizeof(handlers[0]),
+	.lost = sup_lost,
+};
+
+void
+broker_check_stopped(struct broker *broker)
+{
+	static const struct fields_NOTHING nothing;
+
+	if (!broker->stopping || broker->stopped ||
+	    registry_count(broker->registry) > 0)
+		return;
+	broker->stopped = true;
+	if (broker->superior != NULL)
+		chan_send(broker->superior, MSG_BS_STOPPED, &nothing, NULL, 0);
+	event_base_loopexit(broker->base, NULL);
+}
+
+static void
+stop_late_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct broker *broker = arg;
+
+	(void)fd;
+	(void)what;
+	log_warnx("%u sessions have not ended in time",
+	    registry_count(broker->registry));
+	event_base_loopexit(broker->base, NULL);
+}
+
+static void
+stop_arm(struct broker *broker, uint64_t grace_ms)
+{
+	uint64_t wait = clock_add(BROKER_STOP_MS, grace_ms);
+	struct timeval tv = {
+		.tv_sec = (time_t)(wait / 1000),
+		.tv_usec = (suseconds_t)(wait % 1000) * 1000,
+	};
+
+	event_add(broker->stop_timer, &tv);
+}
+
+void
+broker_stop(struct broker *broker, uint64_t grace_ms)
+{
+	uint32_t slot;
+
+	if (broker->stopping)
+		return;
+	broker->stopping = true;
+	if (broker->registry == NULL) {
+		event_base_loopexit(broker->base, NULL);
+		return;
+	}
+	stop_arm(broker, grace_ms);
+	attach_refuse_all(broker);
+	for (slot = 0; slot < registry_slots(broker->registry); slot++)
+		if (broker->sessions[slot].live)
+			session_end(&broker->sessions[slot],
+			    REGISTRY_REASON_SHUTDOWN, grace_ms);
+	broker_check_stopped(broker);
+}
+
+static void
+term_cb(evutil_socket_t signo, short what, void *arg)
+{
+	(void)signo;
+	(void)what;
+	broker_stop(arg, BROKER_ORPHAN_GRACE_MS);
+}
+
+static int
+broker_init(struct broker *broker, int control)
+{
+	TAILQ_INIT(&broker->gates);
+	broker->base = event_base_new();
+	if (broker->base == NULL)
+		return -1;
+	/* From a terminal these reach the whole group; holdfastd decides. */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	broker->stop_timer = evtimer_new(broker->base, stop_late_cb, broker);
+	broker->term_event = evsignal_new(broker->base, SIGTERM, term_cb,
+	    broker);
+	if (broker->stop_timer == NULL || broker->term_event == NULL ||
+	    event_add(broker->term_event, NULL) == -1 ||
+	    attach_init(broker) == -1 || sweep_init(broker) == -1)
+		return -1;
+	broker->superior = chan_new(broker->base, control, ROLE_BROKER,
+	    ROLE_SUPERVISOR, &sup_ops, broker);
+	return broker->superior == NULL ? -1 : 0;
+}
+
+static void
+broker_clear(struct broker *broker)
+{
+	gates_clear(broker);
+	sessions_clear(broker);
+	attach_clear(broker);
+	sweep_clear(broker);
+	cgroup_free(broker->cgroup);
+	chan_free(broker->superior);
+	peeruid_free(broker->peeruid);
+	tenant_free(broker->tenant);
+	settings_clear(&broker->settings);
+	event_free(broker->stop_timer);
+	event_free(broker->term_event);
+	event_base_free(broker->base);
+}
+
+int
+broker_serve(int control)
+{
+	struct broker broker;
+	int status;
+
+	memset(&broker, 0, sizeof(broker));
+	if (broker_init(&broker, control) == -1)
+		fatalx("cannot start: out of memory");
+	event_base_dispatch(broker.base);
+	status = broker.stopped || broker.registry == NULL ? 0 : 1;
+	broker_clear(&broker);
+	if (status != 0)
+		(void)reap_signal(NULL, SIGKILL, NULL, NULL);
+	return status;
+}

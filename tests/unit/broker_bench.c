@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: ISC */
+/* A real holdfast-broker, with the test as its supervisor and gateways. */
+#include "config.h"
+
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/unix.h"
+#include "tests/unit/broker_bench.h"
+
+static void
+path_of(char *out, size_t size, const char *below)
+{
+	const char *top = getenv("top_builddir");
+
+	snprintf(out, size, "%s/%s", top == NULL ? "." : top, below);
+}
+
+static void
+start_process(struct bench *b, const char *fault)
+{
+	char path[4096];
+	int pair[2];
+
+	path_of(path, sizeof(path), "broker/holdfast-broker");
+	cr_assert_eq(unix_pair(SOCK_SEQPACKET, pair), 0);
+	b->pid = fork();
+	cr_assert_neq(b->pid, -1);
+	if (b->pid == 0) {
+		if (fault != NULL)
+			setenv("FAKE_RUNNER", fault, 1);
+		if (dup2(pair[1], 3) == -1)
+			_exit(99);
+		execl(path, path, (char *)NULL);
+		_exit(98);
+	}
+	close(pair[1]);
+	b->sup = pair[0];
+}
+
+static void
+send_config(struct bench *b, const struct bench_options *options)
+{
+	struct fields_SB_CONFIG config = {
+		.version = PROTO_VERSION,
+		.oldest = PROTO_OLDEST,
+		.auth = options->auth == 0 ? AUTH_NONE : options->auth,
+		.detach_ttl_ms = options->ttl_ms == 0 ? 60000 :
+							options->ttl_ms - 1,
+		.retention_ms = 1000,
+		.retain_bytes = 65536,
+		.hold_ms = 1000,
+		.max_sessions = options->max_sessions == 0 ?
+		    64 : options->max_sessions,
+		.max_processes = 16,
+		.log_level = 0,
+		.runtime_dir = span_str("/nowhere"),
+	};
+	struct writer listeners;
+	char runner[4096];
+
+	path_of(runner, sizeof(runner), "tests/unit/fake_runner");
+	config.runner_path = span_str(options->runner == NULL ?
+	    runner : options->runner);
+	writer_init(&listeners, 4096);
+	proto_list_add(&listeners, span_str(options->listener == NULL ?
+	    "ws://127.0.0.1:9" : options->listener));
+	config.listeners = (struct span){ listeners.p, listeners.len };
+	cr_assert_eq(chan_write_one(b->sup, MSG_SB_CONFIG, &config, NULL, 0),
+	    0);
+	writer_clear(&listeners);
+}
+
+void
+bench_expect(struct bench *b, int fd, enum proto_role self, int type)
+{
+	enum proto_phase phase = type == MSG_BS_HELLO ||
+	    type == MSG_BG_HELLO ? PHASE_START : PHASE_UP;
+	const char *why = "";
+	int got;
+
+	if (type == MSG_BS_STOPPED)
+		phase = PHASE_STOP;
+	got = chan_read_one(fd, self, ROLE_BROKER, phase, BENCH_WAIT_MS,
+	    b->buf, &b->msg, &b->fds, &why);
+	cr_assert_eq(got, type, "expected %s, got %s %s",
+	    proto_name((uint16_t)type), got == -1 ? "nothing:" :
+	    proto_name((uint16_t)got), why);
+}
+
+void
+bench_expect_end(struct bench *b, int fd, enum proto_role self)
+{
+	const char *why = "";
+	int got = chan_read_one(fd, self, ROLE_BROKER, PHASE_UP,
+	    BENCH_WAIT_MS, b->buf, &b->msg, &b->fds, &why);
+
+	cr_assert_eq(got, -1, "got %s", proto_name((uint16_t)got));
+	cr_assert_str_eq(why, "closed by the peer");
+}
+
+void
+bench_start(struct bench *b, const struct bench_options *options)
+{
+	static const struct bench_options usual;
+
+	if (options == NULL)
+		options = &usual;
+	start_process(b, options->fault);
+	send_config(b, options);
+	bench_expect(b, b->sup, ROLE_SUPERVISOR, MSG_BS_HELLO);
+	cr_assert_eq(b->msg.HELLO.version, PROTO_VERSION);
+}
+
+int
+bench_wait(struct bench *b)
+{
+	int status;
+
+	cr_assert_eq(waitpid(b->pid, &status, 0), b->pid);
+	b->pid = 0;
+	return status;
+}
+
+void
+bench_stop(struct bench *b)
+{
+	struct fields_STOP stop = { .grace_ms = 0 };
+
+	cr_assert_eq(chan_write_one(b->sup, MSG_SB_STOP, &stop, NULL, 0), 0);
+	bench_expect(b, b->sup, ROLE_SUPERVISOR, MSG_BS_STOPPED);
+	cr_assert_eq(bench_wait(b), 0);
+	close(b->sup);
+}
+
+int
+bench_gateway(struct bench *b, uint32_t number)
+{
+	static const struct fields_HELLO hello = {
+		.version = PROTO_VERSION,
+		.oldest = PROTO_OLDEST,
+	};
+	struct fields_SB_GATEWAY gateway = { .gateway = number };
+	int pair[2];
+
+	cr_assert_eq(unix_pair(SOCK_SEQPACKET, pair), 0);
+	cr_assert_eq(chan_write_one(b->sup, MSG_SB_GATEWAY, &gateway, &pair[1],
+	    1), 0);
+	close(pair[1]);
+	cr_assert_eq(chan_write_one(pair[0], MSG_GB_HELLO, &hello, NULL, 0),
+	    0);
+	bench_expect(b, pair[0], ROLE_GATEWAY, MSG_BG_HELLO);
+	return pair[0];
+}
+
+void
+bench_admit(struct bench *b, int gate, uint64_t handle)
+{
+	struct fields_GB_ADMIT admit = { .handle = handle };
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	cr_assert_eq(chan_write_one(gate, MSG_GB_ADMIT, &admit, &fd, 1), 0);
+	close(fd);
+	bench_expect(b, gate, ROLE_GATEWAY, MSG_BG_ADMITTED);
+	cr_assert_eq(b->msg.HANDLE.handle, handle);
+}
+
+void
+bench_ask(int gate, uint64_t handle, const char *resume,
+    const struct ident *nonce)
+{
+	struct ident fresh;
+	struct fields_GB_ATTACH attach = {
+		.handle = handle,
+		.client_name = span_str("test"),
+		.has_resume = resume != NULL,
+	};
+
+	ident_make(&fresh);
+	attach.nonce = (struct span){
+		nonce == NULL ? fresh.bytes : nonce->bytes, IDENT_SIZE
+	};
+	if (resume != NULL)
+		attach.resume = span_str(resume);
+	cr_assert_eq(chan_write_one(gate, MSG_GB_ATTACH, &attach, NULL, 0),
+	    0);
+}
+
+struct bench_session
+bench_attached(struct bench *b, int gate)
+{
+	struct bench_session s;
+
+	bench_expect(b, gate, ROLE_GATEWAY, MSG_BG_ATTACHED);
+	cr_assert_eq(span_to_str(b->msg.BG_ATTACHED.session, s.id,
+	    sizeof(s.id)), 0);
+	s.generation = b->msg.BG_ATTACHED.generation;
+	s.data = chan_take_fd(&b->fds, 0);
+	cr_assert(unix_is_socket(s.data, SOCK_STREAM));
+	return s;
+}
+
+struct bench_session
+bench_attach(struct bench *b, int gate, uint64_t handle, const char *resume)
+{
+	bench_admit(b, gate, handle);
+	bench_ask(gate, handle, resume, NULL);
+	return bench_attached(b, gate);
+}
+
+void
+bench_refused(struct bench *b, int gate, uint32_t reason)
+{
+	bench_expect(b, gate, ROLE_GATEWAY, MSG_BG_ATTACH_FAILED);
+	cr_assert_eq(b->msg.BG_ATTACH_FAILED.reason, reason, "reason %u",
+	    b->msg.BG_ATTACH_FAILED.reason);
+}
+
+void
+bench_gone(struct bench *b, int gate, const struct bench_session *s,
+    uint32_t reason)
+{
+	bench_expect(b, gate, ROLE_GATEWAY, MSG_BG_GONE);
+	cr_assert(span_is(b->msg.BG_GONE.session, s->id));
+	cr_assert_eq(b->msg.BG_GONE.generation, s->generation);
+	cr_assert_eq(b->msg.BG_GONE.reason, reason, "reason %u",
+	    b->msg.BG_GONE.reason);
+}
+
+void
+bench_detach(int gate, const struct bench_session *s, uint64_t generation)
+{
+	struct fields_ATTACHMENT detach = {
+		.session = span_str(s->id),
+		.generation = generation,
+	};
+
+	cr_assert_eq(chan_write_one(gate, MSG_GB_DETACH, &detach, NULL, 0),
+	    0);
+}
+
+void
+bench_probed(struct bench *b, int gate, uint64_t probe, int gone)
+{
+	struct fields_GB_PROBED probed = { .probe = probe, .gone = gone };
+
+	(void)b;
+	cr_assert_eq(chan_write_one(gate, MSG_GB_PROBED, &probed, NULL, 0),
+	    0);
+}
+
+void
+bench_write(int data, const char *text)
+{
+	size_t len = strlen(text);
+
+	cr_assert_eq(write(data, text, len), (ssize_t)len);
+}
+
+void
+bench_read(int data, void *out, size_t len)
+{
+	struct pollfd pfd = { .fd = data, .events = POLLIN };
+	size_t got = 0;
+	ssize_t n;
+
+	while (got < len) {
+		cr_assert_eq(poll(&pfd, 1, BENCH_WAIT_MS), 1, "no answer");
+		n = read(data, (char *)out + got, len - got);
+		cr_assert_gt(n, 0, "the end");
+		got += (size_t)n;
+	}
+}
+
+void
+bench_read_end(int data)
+{
+	struct pollfd pfd = { .fd = data, .events = POLLIN };
+	char byte;
+
+	cr_assert_eq(poll(&pfd, 1, BENCH_WAIT_MS), 1, "no end");
+	cr_assert_leq(read(data, &byte, 1), 0);
+}

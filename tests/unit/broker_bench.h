@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: ISC */
+/* A real holdfast-broker, with the test as its supervisor and gateways. */
+#ifndef TESTS_UNIT_BROKER_BENCH_H
+#define TESTS_UNIT_BROKER_BENCH_H
+
+#include <sys/types.h>
+
+#include <stdint.h>
+
+#include "common/chan.h"
+#include "common/ident.h"
+
+#define BENCH_WAIT_MS 10000	/* nothing takes so long but a failure */
+
+struct bench {
+	pid_t pid;
+	int sup;		/* the supervisor's end */
+	uint8_t buf[PROTO_CONTROL_MAX];
+	union proto_any msg;	/* of the last message received */
+	struct chan_fds fds;	/* its descriptors, the test's to close */
+};
+
+struct bench_options {
+	const char *fault;	/* FAKE_RUNNER, or NULL */
+	const char *runner;	/* path, or NULL: the fake one */
+	const char *listener;	/* ws://IP:PORT, or NULL: an unused one */
+	enum proto_auth auth;	/* 0: AUTH_NONE */
+	uint64_t ttl_ms;	/* 0: long; 1: at once */
+	uint32_t max_sessions;	/* 0: 64 */
+};
+
+/* An attachment as the gateway has it. */
+struct bench_session {
+	char id[IDENT_TEXT_SIZE];
+	uint64_t generation;
+	int data;
+};
+
+/* Start, configure, and expect the HELLO.  bench_stop() expects a clean end. */
+void bench_start(struct bench *b, const struct bench_options *options);
+void bench_stop(struct bench *b);
+
+/* Wait for its exit; the status as of waitpid(2). */
+int bench_wait(struct bench *b);
+
+/* Connect a gateway; returns the gateway's end after both HELLOs. */
+int bench_gateway(struct bench *b, uint32_t number);
+
+/* The next message on a channel must be of this type; kept in the bench. */
+void bench_expect(struct bench *b, int fd, enum proto_role self, int type);
+
+/* The channel must be closed by the broker, nothing more being said. */
+void bench_expect_end(struct bench *b, int fd, enum proto_role self);
+
+/* A connection of that gateway is admitted. */
+void bench_admit(struct bench *b, int gate, uint64_t handle);
+
+/* Ask for an attach; "resume" and "nonce" may be NULL. */
+void bench_ask(int gate, uint64_t handle, const char *resume,
+    const struct ident *nonce);
+
+/* Admit, ask and expect to get it. */
+struct bench_session bench_attach(struct bench *b, int gate, uint64_t handle,
+    const char *resume);
+
+/* Expect an answer to what was asked: got it, or was refused for "reason". */
+struct bench_session bench_attached(struct bench *b, int gate);
+void bench_refused(struct bench *b, int gate, uint32_t reason);
+void bench_gone(struct bench *b, int gate, const struct bench_session *s,
+    uint32_t reason);
+
+void bench_detach(int gate, const struct bench_session *s,
+    uint64_t generation);
+void bench_probed(struct bench *b, int gate, uint64_t probe, int gone);
+
+/* Write to the runner; read exactly so much of it, or expect the end. */
+void bench_write(int data, const char *text);
+void bench_read(int data, void *out, size_t len);
+void bench_read_end(int data);
+
+#endif

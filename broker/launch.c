@@ -104,6 +104,7 @@ launch_child(const char *path, const char *name, char *const env[],
 	const char *argv[] = { name, NULL };
 
 	launch_reset_signals();
+	role_restore();
 	/* Apart from our terminal: its Ctrl-C is an order to us alone. */
 	if (setsid() != -1 && launch_set_fds(control) != -1)
 		execve(path, (char *const *)(uintptr_t)argv, env);

@@ -8,10 +8,11 @@
 /*
  * Start "path" as "name" in a session of its own, with "control" as
  * ROLE_CONTROL_FD, /dev/null as standard input, our standard error as
- * standard output and error, and no other descriptor.  All signals have
- * their defaults there.  "control" stays the caller's.  Returns the process
- * id, or -1 with errno; that the program cannot be executed shows as exit
- * status 127, with a message on standard error.
+ * standard output and error, and no other descriptor.  Signals have their
+ * defaults there, umask and limits are the invoking user's.  "control" stays
+ * the caller's.  Returns the process id, or -1 with errno; that the program
+ * cannot be executed shows as exit status 127, with a message on standard
+ * error.
  */
 pid_t launch(const char *path, const char *name, char *const env[],
     int control);

@@ -115,10 +115,15 @@ launch_child(const char *path, const char *name, char *const env[],
 pid_t
 launch(const char *path, const char *name, char *const env[], int control)
 {
+	sigset_t all, before;
 	pid_t pid;
 
+	/* A signal to the child must not run our handlers there. */
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &before);
 	pid = fork();
 	if (pid == 0)
 		launch_child(path, name, env, control);
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	return pid;
 }

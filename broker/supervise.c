@@ -376,8 +376,9 @@ supervise_init_loop(struct supervisor *s)
 		if (s->signals[i] == NULL ||
 		    event_add(s->signals[i], NULL) == -1)
 			fatalx("no signals");
-	if (signal(SIGHUP, SIG_IGN) == SIG_ERR)
-		fatal("cannot ignore SIGHUP");
+	if (signal(SIGHUP, SIG_IGN) == SIG_ERR ||
+	    signal(SIGUSR1, SIG_IGN) == SIG_ERR)
+		fatal("cannot ignore signals");
 }
 
 static void

@@ -291,10 +291,11 @@ Test(supervise, told_twice_means_at_once)
 	cr_assert_eq(daemon_stop(d, WAIT_MS), 0);
 }
 
-Test(supervise, a_hang_up_is_ignored)
+Test(supervise, other_signals_are_ignored)
 {
 	serve(NULL, NULL);
 	cr_assert_eq(kill(daemon_pid(d), SIGHUP), 0);
+	cr_assert_eq(kill(daemon_pid(d), SIGUSR1), 0);
 	cr_assert_eq(kill(started("holdfast-gateway", 0), SIGKILL), 0);
 	await("starts", "holdfast-gateway", "", 3);
 	cr_assert_eq(daemon_stop(d, WAIT_MS), 0);
@@ -308,15 +309,14 @@ Test(supervise, without_a_supervisor_the_others_see_the_end)
 	await("told", "holdfast-broker", "closed", 1);
 }
 
-/* Run holdfastd itself; returns its status, its standard output in "out". */
-static int
-run(char *out, size_t size, const char *const args[])
+/* Start holdfastd itself; "*out" gets the end of its standard output. */
+static pid_t
+spawn(int *out, const char *const args[])
 {
 	const char *build = getenv("top_builddir");
 	char *program = xasprintf("%s/broker/holdfastd",
 	    build != NULL ? build : ".");
-	int pipes[2], status;
-	ssize_t n;
+	int pipes[2];
 	pid_t pid;
 
 	cr_assert_eq(pipe2(pipes, O_CLOEXEC), 0);
@@ -327,12 +327,32 @@ run(char *out, size_t size, const char *const args[])
 		_exit(126);
 	}
 	close(pipes[1]);
-	n = read(pipes[0], out, size - 1);
-	out[n > 0 ? n : 0] = '\0';
-	close(pipes[0]);
-	cr_assert_eq(waitpid(pid, &status, 0), pid);
 	free(program);
+	*out = pipes[0];
+	return pid;
+}
+
+/* Its exit status, and what it wrote to "fd" in "out". */
+static int
+collect(pid_t pid, int fd, char *out, size_t size)
+{
+	int status;
+	ssize_t n;
+
+	n = read(fd, out, size - 1);
+	out[n > 0 ? n : 0] = '\0';
+	close(fd);
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int
+run(char *out, size_t size, const char *const args[])
+{
+	int fd;
+	pid_t pid = spawn(&fd, args);
+
+	return collect(pid, fd, out, size);
 }
 
 static void
@@ -359,6 +379,25 @@ Test(supervise, a_broker_that_does_not_start_is_an_error)
 Test(supervise, a_gateway_that_does_not_start_is_an_error)
 {
 	expect_refusal("holdfast-gateway dies\n");
+}
+
+Test(supervise, told_to_stop_while_starting_it_stops_without_a_url)
+{
+	char out[256], runtime[128];
+	const char *args[] = { "holdfastd", "--allow-root", "--listen",
+		"ws://127.0.0.1:0", "--libexec-dir", dir, "--runtime-dir",
+		runtime, NULL };
+	int fd;
+	pid_t pid;
+
+	snprintf(runtime, sizeof(runtime), "%s/run", dir);
+	behave("holdfast-broker mute\n");
+	pid = spawn(&fd, args);
+	await("starts", "holdfast-broker", "", 1);
+	cr_assert_eq(kill(pid, SIGTERM), 0);
+	cr_assert_eq(collect(pid, fd, out, sizeof(out)), 0);
+	cr_assert_str_eq(out, "");
+	cr_assert_eq(access(runtime, F_OK), -1);
 }
 
 Test(supervise, another_version_is_an_error)

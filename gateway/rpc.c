@@ -1,46 +1,19 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * JSON-RPC messages.  The text is checked first; then json-c is fed with it
- * piece by piece, with a stand-in for each long string, so that bulk data is
- * neither copied nor looked at byte by byte.
- */
+/* JSON-RPC messages taken apart. */
 #include "config.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <json-c/json.h>
 
-#include "gateway/jsonlex.h"
-#include "gateway/jsonw.h"
+#include "gateway/jsontree.h"
 #include "gateway/rpc.h"
 #include "gateway/utf8.h"
 
-/* After a longer text json-c's own buffer is given back. */
-#define KEEP_MAX (256 * 1024)
-
-/* The first member of a stand-in; the number of the note follows. */
-#define STANDIN_MARK "\\u0000"
-
 struct rpc_parser {
-	struct json_tokener *tokener;
-	struct jsonlex lex;
+	struct jsontree tree;
 };
-
-static int
-parser_prepare(struct rpc_parser *parser)
-{
-	if (parser->tokener == NULL) {
-		/* json-c counts a level for scalars, and one it never uses. */
-		parser->tokener = json_tokener_new_ex(RPC_DEPTH_MAX + 2);
-		if (parser->tokener == NULL)
-			return -1;
-		json_tokener_set_flags(parser->tokener, JSON_TOKENER_STRICT);
-	}
-	json_tokener_reset(parser->tokener);
-	return 0;
-}
 
 struct rpc_parser *
 rpc_parser_new(void)
@@ -49,12 +22,8 @@ rpc_parser_new(void)
 
 	if ((parser = calloc(1, sizeof(*parser))) == NULL)
 		return NULL;
-	parser->lex.max_depth = RPC_DEPTH_MAX;
-	parser->lex.max_values = RPC_VALUES_MAX;
-	if (parser_prepare(parser) == -1) {
-		free(parser);
-		return NULL;
-	}
+	parser->tree.max_depth = RPC_DEPTH_MAX;
+	parser->tree.max_values = RPC_VALUES_MAX;
 	return parser;
 }
 
@@ -63,48 +32,8 @@ rpc_parser_free(struct rpc_parser *parser)
 {
 	if (parser == NULL)
 		return;
-	if (parser->tokener != NULL)
-		json_tokener_free(parser->tokener);
-	jsonlex_clear(&parser->lex);
+	jsontree_clear(&parser->tree);
 	free(parser);
-}
-
-/*
- * Feed json-c "len" bytes; returns the tree once it is complete.  Offsets fit
- * its int because a message is at most 64 MiB long.
- */
-static struct json_object *
-feed(struct rpc_parser *parser, const char *text, size_t len)
-{
-	return json_tokener_parse_ex(parser->tokener, text, (int)len);
-}
-
-static struct json_object *
-build(struct rpc_parser *parser, const char *text, size_t len)
-{
-	const struct jsonlex_note *n;
-	char standin[32];
-	size_t at = 0, i;
-
-	for (i = 0; i < parser->lex.nnotes; i++) {
-		n = &parser->lex.notes[i];
-		if (n->number) {
-			/* As a fraction nobody takes it for an integer. */
-			(void)feed(parser, text + at, n->at + n->len - at);
-			(void)feed(parser, "e0", 2);
-		} else if (!parser->lex.nul) {
-			(void)feed(parser, text + at, n->at - at);
-			(void)snprintf(standin, sizeof(standin),
-			    STANDIN_MARK "%zu", i);
-			(void)feed(parser, standin, strlen(standin));
-		} else
-			continue;
-		if (json_tokener_get_error(parser->tokener) !=
-		    json_tokener_continue)
-			return NULL;
-		at = n->at + n->len;
-	}
-	return feed(parser, text + at, len - at);
 }
 
 static void
@@ -120,20 +49,8 @@ int
 rpc_string(const struct rpc_message *msg, struct json_object *value,
     const char **bytes, size_t *len)
 {
-	size_t i;
-
-	if (!json_object_is_type(value, json_type_string))
-		return -1;
-	*bytes = json_object_get_string(value);
-	*len = (size_t)json_object_get_string_len(value);
-	if (msg->nnotes == 0 || *len < 2 || (*bytes)[0] != '\0')
-		return 0;
-	i = strtoul(*bytes + 1, NULL, 10);
-	if (i >= msg->nnotes)
-		return -1;
-	*bytes = msg->text + msg->notes[i].at;
-	*len = msg->notes[i].len;
-	return 0;
+	(void)msg;
+	return jsontree_string(value, bytes, len);
 }
 
 int
@@ -256,25 +173,11 @@ rpc_parse(struct rpc_parser *parser, const char *text, size_t len,
 		malformed(msg, "the message is not UTF-8");
 		return;
 	}
-	if ((why = jsonlex_check(&parser->lex, text, len)) != NULL) {
+	why = jsontree_parse(&parser->tree, text, len, &msg->root);
+	if (why != NULL)
 		malformed(msg, why);
-		return;
-	}
-	if (parser_prepare(parser) == -1 ||
-	    (msg->root = build(parser, text, len)) == NULL) {
-		malformed(msg, "out of memory");
-		return;
-	}
-	msg->text = text;
-	if (!parser->lex.nul) {
-		msg->notes = parser->lex.notes;
-		msg->nnotes = parser->lex.nnotes;
-	}
-	take_apart(msg);
-	if (len > KEEP_MAX) {
-		json_tokener_free(parser->tokener);
-		parser->tokener = NULL;
-	}
+	else
+		take_apart(msg);
 }
 
 void

@@ -13,7 +13,6 @@
 struct json_object;
 struct jsonw;
 struct rpc_parser;
-struct jsonlex_note;
 
 /* How deep objects and arrays may be nested, the outermost included. */
 #define RPC_DEPTH_MAX 64
@@ -70,14 +69,11 @@ struct rpc_message {
 
 	/* private */
 	struct json_object *root;
-	const char *text;
-	const struct jsonlex_note *notes;
-	size_t nnotes;
 };
 
 /*
  * A parser holds what can be used again from one message to the next; it
- * serves any number of connections, one message at a time.  NULL when memory
+ * serves any number of connections.  NULL when memory
  * is out.
  */
 struct rpc_parser *rpc_parser_new(void);
@@ -86,9 +82,9 @@ void rpc_parser_free(struct rpc_parser *parser);
 /*
  * Take apart the "len" bytes at "text"; "utf8_checked" says that they are
  * known to be UTF-8 (a text message).  Always fills in "*msg", which is valid
- * as long as "text" is, and until the parser's next message; the caller ends
- * it with rpc_message_clear() before either.  What cannot be taken apart,
- * also because memory is out or a limit above is exceeded, is RPC_MALFORMED.
+ * as long as "text" is; the caller ends it with rpc_message_clear().  What
+ * cannot be taken apart, also because memory is out or a limit above is
+ * exceeded, is RPC_MALFORMED.
  */
 void rpc_parse(struct rpc_parser *parser, const char *text, size_t len,
     bool utf8_checked, struct rpc_message *msg);

@@ -9,7 +9,7 @@
 #include <criterion/criterion.h>
 #include <json-c/json.h>
 
-#include "gateway/jsonlex.h"
+#include "gateway/jsontree.h"
 #include "gateway/jsonw.h"
 #include "gateway/rpc.h"
 
@@ -353,7 +353,7 @@ Test(rpc, long_strings)
 	struct rpc_parser *parser = rpc_parser_new();
 	size_t n;
 
-	for (n = JSONLEX_LONG - 4; n < JSONLEX_LONG + 4; n++) {
+	for (n = JSONTREE_LONG - 4; n < JSONTREE_LONG + 4; n++) {
 		check_long_strings(parser, n, false);
 		check_long_strings(parser, n, true);
 	}
@@ -398,8 +398,8 @@ Test(rpc, number_of_values)
 	for (over = 0; over < 2; over++) {
 		n = (size_t)sprintf(text, "{\"method\":\"m\",\"params\":[");
 		/* The object, the method and the array are there already. */
-		want = RPC_VALUES_MAX - 1 - JSONLEX_OBJECT_WEIGHT - 1 - 1 -
-		    JSONLEX_ARRAY_WEIGHT + (size_t)over;
+		want = RPC_VALUES_MAX - JSONTREE_OBJECT_WEIGHT - 1 -
+		    JSONTREE_ARRAY_WEIGHT + (size_t)over;
 		for (i = 0; i < want; i++)
 			n += (size_t)sprintf(text + n, i ? ",1" : "1");
 		n += (size_t)sprintf(text + n, "]}");
@@ -420,7 +420,7 @@ Test(rpc, plain_run)
 		for (i = 0; i < sizeof(text); i++) {
 			memset(text, 0xe4, sizeof(text));
 			text[i] = (char)c;
-			cr_assert_eq(jsonlex_plain_run(text, sizeof(text)),
+			cr_assert_eq(jsontree_plain_run(text, sizeof(text)),
 			    c < ' ' || c == '"' || c == '\\' ? i :
 			    sizeof(text), "%d at %zu", c, i);
 		}

@@ -7,6 +7,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +20,7 @@
 #define PATH_SIZE 4096
 #define FILE_SIZE 65536		/* mountinfo(5) of a busy host */
 #define DEPTH_MAX 16		/* cgroups that jobs made one below another */
+#define PREFIX "holdfast-"
 #define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
 
 struct cgroup {
@@ -118,6 +121,68 @@ find_own(char *path, size_t size)
 	return result;
 }
 
+/* Jobs may have made cgroups of their own below; "dir" is closed. */
+static void
+remove_below(int dir, int depth)
+{
+	struct dirent *entry;
+	DIR *list;
+	int fd;
+
+	if ((list = fdopendir(dir)) == NULL) {
+		close(dir);
+		return;
+	}
+	while (depth > 0 && (entry = readdir(list)) != NULL) {
+		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+			continue;
+		fd = openat(dir, entry->d_name, DIR_FLAGS | O_NOFOLLOW);
+		if (fd != -1)
+			remove_below(fd, depth - 1);
+		(void)unlinkat(dir, entry->d_name, AT_REMOVEDIR);
+	}
+	closedir(list);
+}
+
+/* The process that a directory of this name belongs to, or 0. */
+static pid_t
+owner_of(const char *name)
+{
+	static const char prefix[] = PREFIX;
+	char *end;
+	long pid;
+
+	if (strncmp(name, prefix, sizeof(prefix) - 1) != 0)
+		return 0;
+	pid = strtol(name + sizeof(prefix) - 1, &end, 10);
+	return *end == '\0' && pid > 0 && pid <= INT_MAX ? (pid_t)pid : 0;
+}
+
+/*
+ * What brokers left that were killed.  Nothing is killed here, and no cgroup
+ * goes that still has a process.
+ */
+static void
+remove_stale(const char *parent)
+{
+	struct dirent *entry;
+	DIR *list = opendir(parent);
+	pid_t owner;
+	int fd;
+
+	while (list != NULL && (entry = readdir(list)) != NULL) {
+		owner = owner_of(entry->d_name);
+		if (owner == 0 || kill(owner, 0) != -1 || errno != ESRCH)
+			continue;
+		fd = openat(dirfd(list), entry->d_name, DIR_FLAGS);
+		if (fd != -1)
+			remove_below(fd, DEPTH_MAX);
+		(void)unlinkat(dirfd(list), entry->d_name, AT_REMOVEDIR);
+	}
+	if (list != NULL)
+		closedir(list);
+}
+
 /* The directory may be there, left by one that had the same number. */
 static int
 make_dir(int at, const char *name)
@@ -138,7 +203,8 @@ cgroup_new(pid_t owner, char *why, size_t size)
 		free(cgroup);
 		return NULL;
 	}
-	snprintf(cgroup->path, sizeof(cgroup->path), "%s%sholdfast-%d", path,
+	remove_stale(path);
+	snprintf(cgroup->path, sizeof(cgroup->path), "%s%s" PREFIX "%d", path,
 	    path[strlen(path) - 1] == '/' ? "" : "/", (int)owner);
 	cgroup->dir = make_dir(AT_FDCWD, cgroup->path);
 	if (cgroup->dir == -1 ||
@@ -197,29 +263,6 @@ cgroup_is_empty(int dir)
 	    read_file(dir, "cgroup.events", text, sizeof(text)) == -1)
 		return 1;
 	return strstr(text, "populated 1") == NULL;
-}
-
-/* Jobs may have made cgroups of their own below; "dir" is closed. */
-static void
-remove_below(int dir, int depth)
-{
-	struct dirent *entry;
-	DIR *list;
-	int fd;
-
-	if ((list = fdopendir(dir)) == NULL) {
-		close(dir);
-		return;
-	}
-	while (depth > 0 && (entry = readdir(list)) != NULL) {
-		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
-			continue;
-		fd = openat(dir, entry->d_name, DIR_FLAGS | O_NOFOLLOW);
-		if (fd != -1)
-			remove_below(fd, depth - 1);
-		(void)unlinkat(dir, entry->d_name, AT_REMOVEDIR);
-	}
-	closedir(list);
 }
 
 void

@@ -14,9 +14,10 @@
 struct cgroup;
 
 /*
- * Make a directory for this instance, named after "owner".  NULL where that
- * is not possible; "why" (of "size" bytes) tells.  For cgroup_free(), which
- * removes it; NULL is allowed there and below.
+ * Make a directory named after the process "owner", and remove what others
+ * left that were killed.  NULL where that is not possible; "why" (of "size"
+ * bytes) tells.  For cgroup_free(), which removes it; NULL is allowed there
+ * and below.
  */
 struct cgroup *cgroup_new(pid_t owner, char *why, size_t size);
 void cgroup_free(struct cgroup *cgroup);

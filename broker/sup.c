@@ -40,10 +40,9 @@ set_cgroup(struct broker *broker)
 {
 	char why[512];
 
-	/* Named after the instance, which is our parent. */
-	broker->cgroup = cgroup_new(getppid(), why, sizeof(why));
+	broker->cgroup = cgroup_new(getpid(), why, sizeof(why));
 	if (broker->cgroup == NULL)
-		log_debug("cgroup", "sessions have no cgroup: %s", why);
+		log_debug("reap", "sessions have no cgroup: %s", why);
 }
 
 static void
@@ -107,7 +106,7 @@ sup_lost(void *arg, const char *why)
 
 	if (why != NULL)
 		fatalx("holdfastd: %s", why);
-	log_debug("sup", "holdfastd has gone");
+	log_debug("supervise", "holdfastd has gone");
 	chan_free(broker->superior);
 	broker->superior = NULL;
 	broker_stop(broker, BROKER_ORPHAN_GRACE_MS);

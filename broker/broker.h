@@ -31,8 +31,8 @@ struct tenant;
 #define BROKER_TOMBSTONE_MS (10 * 60 * 1000)
 #define BROKER_HELLO_MS 5000	/* a runner's start may take so long */
 #define BROKER_PROBE_MS 100	/* a gateway's answer may */
-#define BROKER_END_MS 2000	/* a runner's end, beyond the grace it has */
-#define BROKER_STOP_MS 5000	/* the whole end, beyond the grace given */
+#define BROKER_END_MS 1000	/* a runner's end, beyond the grace it has */
+#define BROKER_STOP_MS 2500	/* the whole end, beyond the grace given */
 #define BROKER_ORPHAN_GRACE_MS 1000 /* for jobs, the supervisor being gone */
 #define BROKER_PENDING_MAX 4096	/* attaches that wait for a probe */
 

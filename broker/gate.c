@@ -124,7 +124,7 @@ send_refused(struct gate *gate, uint64_t handle, const struct refusal *why)
 		.text = span_str(why->text),
 	};
 
-	log_debug("admit", "connection refused: %s", why->text);
+	log_debug("auth", "connection refused: %s", why->text);
 	chan_send(gate->chan, MSG_BG_REFUSED, &refused, NULL, 0);
 }
 

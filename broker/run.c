@@ -245,6 +245,8 @@ run_start(struct session *session)
 		run_lose(session->run, strerror(errno));
 		return;
 	}
+	log_debug("run", "session %s: runner %d", text,
+	    (int)session->run->pid);
 	event_add(session->run->timer, &hello);
 	send_config(session->run);
 	run_attachment(session->run, record->generation, data);

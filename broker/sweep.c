@@ -104,6 +104,8 @@ sweep_cb(evutil_socket_t fd, short what, void *arg)
 	orphans = reap_signal(&broker->runners, SIGKILL, exited_cb, broker);
 	if (orphans == -1)
 		log_warn("cannot look for orphans");
+	else if (orphans > 0)
+		log_debug("reap", "%d orphans killed", orphans);
 	for (session = TAILQ_FIRST(&broker->leaving); session != NULL;
 	    session = next) {
 		next = TAILQ_NEXT(session, leaving);

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: ISC */
+/* The broker's small parts: connections, settings, tenant, cgroup paths. */
+#include "config.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <arpa/inet.h>
+
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "broker/broker.h"
+#include "broker/cgroup.h"
+#include "broker/connset.h"
+#include "broker/tenant.h"
+
+TestSuite(connset, .timeout = 20);
+
+Test(connset, what_is_added_is_found_until_it_is_removed)
+{
+	struct connset set;
+	uint64_t handle;
+
+	cr_assert_eq(connset_init(&set), 0);
+	for (handle = 0; handle < 1000; handle++)
+		connset_add(&set, handle * 1000)->slot = (uint32_t)handle;
+	for (handle = 0; handle < 1000; handle += 2)
+		connset_remove(&set, handle * 1000);
+	for (handle = 0; handle < 1000; handle++) {
+		struct conn *conn = connset_find(&set, handle * 1000);
+
+		cr_assert_eq(conn != NULL, handle % 2);
+		if (conn != NULL)
+			cr_assert_eq(conn->slot, handle);
+	}
+	connset_remove(&set, 5);
+	connset_clear(&set);
+}
+
+Test(connset, it_is_bounded_and_its_places_are_used_again)
+{
+	struct connset set;
+	uint64_t handle;
+
+	cr_assert_eq(connset_init(&set), 0);
+	for (handle = 0; handle < CONNSET_MAX; handle++)
+		cr_assert_not_null(connset_add(&set, handle));
+	cr_assert_null(connset_add(&set, handle));
+	connset_find(&set, 77)->state = CONN_ATTACHED;
+	connset_remove(&set, 77);
+	cr_assert_not_null(connset_add(&set, handle));
+	cr_assert_eq(connset_find(&set, handle)->state, CONN_IDLE);
+	cr_assert_null(connset_find(&set, 77));
+	connset_clear(&set);
+}
+
+TestSuite(settings, .timeout = 20);
+
+static struct fields_SB_CONFIG
+good_config(struct writer *listeners)
+{
+	struct fields_SB_CONFIG config = {
+		.version = PROTO_VERSION,
+		.oldest = PROTO_OLDEST,
+		.runner_path = span_str("/usr/libexec/holdfast-runner"),
+		.auth = AUTH_PEER_UID,
+		.detach_ttl_ms = 80000,
+		.max_sessions = 10,
+	};
+
+	writer_init(listeners, 8192);
+	proto_list_add(listeners, span_str("ws://127.0.0.1:8765"));
+	proto_list_add(listeners, span_str("ws://[::1]:1234"));
+	config.listeners = (struct span){ listeners->p, listeners->len };
+	return config;
+}
+
+Test(settings, a_good_order_is_taken)
+{
+	struct writer listeners;
+	struct fields_SB_CONFIG config = good_config(&listeners);
+	struct settings settings;
+
+	cr_assert_null(settings_take(&settings, &config));
+	cr_assert_eq(settings.nlisteners, 2);
+	cr_assert_eq(settings.listeners[0].port, htons(8765));
+	cr_assert_eq(settings.listeners[1].family, AF_INET6);
+	cr_assert_str_eq(settings.runner_path, "/usr/libexec/holdfast-runner");
+	settings_clear(&settings);
+	writer_clear(&listeners);
+}
+
+Test(settings, every_wrong_order_is_refused)
+{
+	struct writer listeners;
+	struct fields_SB_CONFIG config, good = good_config(&listeners);
+	struct settings settings;
+	int i;
+
+	for (i = 0; i < 7; i++) {
+		config = good;
+		switch (i) {
+		case 0:
+			config.oldest = PROTO_VERSION + 1;
+			config.version = PROTO_VERSION + 1;
+			break;
+		case 1:
+			config.auth = 0;
+			break;
+		case 2:
+			config.auth = 77;
+			break;
+		case 3:
+			config.max_sessions = 0;
+			break;
+		case 4:
+			config.max_sessions = UINT32_MAX;
+			break;
+		case 5:
+			config.runner_path = span_str("holdfast-runner");
+			break;
+		default:
+			proto_list_add(&listeners, span_str("localhost:80"));
+			config.listeners = (struct span){
+				listeners.p, listeners.len
+			};
+			break;
+		}
+		cr_assert_not_null(settings_take(&settings, &config), "%d", i);
+		settings_clear(&settings);
+	}
+	writer_clear(&listeners);
+}
+
+Test(settings, listeners_are_bounded)
+{
+	struct writer listeners;
+	struct fields_SB_CONFIG config = good_config(&listeners);
+	struct settings settings;
+	int i;
+
+	for (i = 0; i < BROKER_LISTENERS_MAX; i++)
+		proto_list_add(&listeners, span_str("ws://127.0.0.1:1"));
+	config.listeners = (struct span){ listeners.p, listeners.len };
+	cr_assert_not_null(settings_take(&settings, &config));
+	settings_clear(&settings);
+	writer_clear(&listeners);
+}
+
+TestSuite(tenant, .timeout = 20);
+
+Test(tenant, paths_are_absolute_whatever_the_environment_says)
+{
+	static char *none[] = { NULL };
+	struct tenant *tenant;
+
+	setenv("HOME", "not/absolute", 1);
+	setenv("TMPDIR", "", 1);
+	tenant = tenant_self(none);
+	cr_assert_eq(tenant->uid, getuid());
+	cr_assert_eq(tenant->home[0], '/');
+	cr_assert_str_eq(tenant->temp_dir, "/tmp");
+	cr_assert_eq(tenant->cwd[0], '/');
+	cr_assert_eq(tenant->shell_path[0], '/');
+	cr_assert_str_eq(tenant->shell_name,
+	    strrchr(tenant->shell_path, '/') + 1);
+	tenant_free(tenant);
+	setenv("HOME", "/somewhere", 1);
+	setenv("TMPDIR", "/elsewhere", 1);
+	tenant = tenant_self(none);
+	cr_assert_str_eq(tenant->home, "/somewhere");
+	cr_assert_str_eq(tenant->temp_dir, "/elsewhere");
+	tenant_free(tenant);
+	tenant_free(NULL);
+}
+
+TestSuite(cgroup, .timeout = 20);
+
+Test(cgroup, our_own_is_the_line_of_version_2)
+{
+	static const struct {
+		const char *text, *path;
+	} rows[] = {
+		{ "0::/\n", "/" },
+		{ "0::/user.slice/x\n", "/user.slice/x" },
+		{ "12:pids:/a\n1:name=systemd:/b\n0::/c d\n", "/c d" },
+		{ "0::/no newline", "/no newline" },
+		{ "12:pids:/a\n", NULL },
+		{ "", NULL },
+		{ "10::/x\n", NULL },
+		{ "0::relative\n", NULL },
+		{ "0::\n", NULL },
+		{ "0::/a path that does not fit the room it is given\n",
+		    NULL },
+	};
+	char out[32];
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		cr_assert_eq(cgroup_parse_own(rows[i].text, out, sizeof(out)),
+		    rows[i].path == NULL ? -1 : 0, "row %zu", i);
+		if (rows[i].path != NULL)
+			cr_assert_str_eq(out, rows[i].path);
+	}
+}
+
+Test(cgroup, the_mount_is_that_of_the_whole_hierarchy)
+{
+	static const struct {
+		const char *text, *path;
+	} rows[] = {
+		{ "30 20 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n",
+		    "/sys/fs/cgroup" },
+		{ "1 2 0:3 / / rw,x shared:1 - ext4 /dev/vda rw\n"
+		  "30 20 0:26 / /sys/fs/cgroup/unified rw master:9 prop:8 "
+		  "- cgroup2 cgroup rw\n", "/sys/fs/cgroup/unified" },
+		{ "30 20 0:26 /below /sys/fs/cgroup rw - cgroup2 c rw\n",
+		    NULL },
+		{ "30 20 0:26 / /sys/fs/cgroup rw - cgroup cgroup rw\n",
+		    NULL },
+		{ "30 20 0:26 / /a\\040b rw - cgroup2 cgroup2 rw\n", NULL },
+		{ "30 20 0:26 / relative rw - cgroup2 cgroup2 rw\n", NULL },
+		{ "30 - cgroup2 cgroup2 rw\n", NULL },
+		{ " - cgroup2 \n", NULL },
+		{ "", NULL },
+	};
+	char out[64];
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		cr_assert_eq(cgroup_parse_mount(rows[i].text, out,
+				 sizeof(out)),
+		    rows[i].path == NULL ? -1 : 0, "row %zu", i);
+		if (rows[i].path != NULL)
+			cr_assert_str_eq(out, rows[i].path);
+	}
+}
+
+Test(cgroup, none_is_fine_everywhere)
+{
+	int dir = -1;
+
+	cr_assert_eq(cgroup_make(NULL, "x"), -1);
+	cr_assert_eq(cgroup_dup(-1), -1);
+	cgroup_kill(-1);
+	cr_assert(cgroup_is_empty(-1));
+	cgroup_remove(NULL, "x", &dir);
+	cgroup_free(NULL);
+}
+
+Test(cgroup, what_is_in_it_is_killed_and_it_goes_away)
+{
+	char why[256], path[64];
+	struct cgroup *cgroup = cgroup_new(getpid(), why, sizeof(why));
+	int dir, fd, status;
+	pid_t pid;
+
+	if (cgroup == NULL)
+		cr_skip_test("%s", why);
+	dir = cgroup_make(cgroup, "session");
+	cr_assert_neq(dir, -1);
+	cr_assert(cgroup_is_empty(dir));
+	pid = fork();
+	if (pid == 0)
+		for (;;)
+			pause();
+	fd = openat(dir, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+	snprintf(path, sizeof(path), "%d", (int)pid);
+	cr_assert_gt(write(fd, path, strlen(path)), 0);
+	close(fd);
+	cr_assert_not(cgroup_is_empty(dir));
+	/* A cgroup that a job made for itself does not keep ours alive. */
+	cr_assert_eq(mkdirat(dir, "below", 0755), 0);
+	cgroup_kill(dir);
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	cr_assert(cgroup_is_empty(dir));
+	cgroup_remove(cgroup, "session", &dir);
+	cr_assert_eq(dir, -1);
+	cr_assert_eq(cgroup_make(cgroup, "session/none"), -1);
+	cgroup_free(cgroup);
+}
+
+Test(cgroup, what_a_killed_one_left_is_removed_by_the_next)
+{
+	char why[256];
+	struct cgroup *left, *next;
+	pid_t dead = fork();
+	int dir;
+
+	if (dead == 0)
+		_exit(0);
+	waitpid(dead, NULL, 0);
+	left = cgroup_new(dead, why, sizeof(why));
+	if (left == NULL)
+		cr_skip_test("%s", why);
+	dir = cgroup_make(left, "session");
+	cr_assert_eq(faccessat(dir, "cgroup.events", F_OK, 0), 0);
+	next = cgroup_new(getpid(), why, sizeof(why));
+	cr_assert_not_null(next);
+	cr_assert_eq(faccessat(dir, "cgroup.events", F_OK, 0), -1);
+	cr_assert_eq(cgroup_make(left, "another"), -1);
+	cgroup_remove(left, "session", &dir);
+	cgroup_free(left);
+	cgroup_free(next);
+}

@@ -27,6 +27,9 @@ struct wsconn {
 	size_t feed_len;
 	int open;
 	int abandoned;
+	int in_close;
+	uint8_t close[125]; /* payload of a close frame so far */
+	size_t close_len;
 	int status;
 	char key[UPGRADE_KEY_SIZE];
 	char text[UPGRADE_TEXT_SIZE];
@@ -75,13 +78,50 @@ wsconn_genmask_cb(wslay_event_context_ptr ws, uint8_t *buf, size_t len,
 	return 0;
 }
 
+/*
+ * Close frames are read here because wslay takes their newer codes (1012,
+ * 1013, 1014) for errors.
+ */
 static void
-wsconn_note_close(struct wsconn *conn, int code, const uint8_t *msg,
-    size_t len)
+wsconn_frame_start_cb(wslay_event_context_ptr ws,
+    const struct wslay_event_on_frame_recv_start_arg *frame, void *arg)
 {
-	char clean[LOG_CLEAN_SIZE];
+	struct wsconn *conn = arg;
 
-	log_clean(clean, len > 2 ? msg + 2 : msg, len > 2 ? len - 2 : 0);
+	(void)ws;
+	conn->in_close = frame->opcode == WSLAY_CONNECTION_CLOSE;
+}
+
+static void
+wsconn_frame_chunk_cb(wslay_event_context_ptr ws,
+    const struct wslay_event_on_frame_recv_chunk_arg *chunk, void *arg)
+{
+	struct wsconn *conn = arg;
+	size_t room = sizeof(conn->close) - conn->close_len;
+	size_t len = chunk->data_length < room ? chunk->data_length : room;
+
+	(void)ws;
+	if (!conn->in_close)
+		return;
+	memcpy(conn->close + conn->close_len, chunk->data, len);
+	conn->close_len += len;
+}
+
+static void
+wsconn_frame_end_cb(wslay_event_context_ptr ws, void *arg)
+{
+	struct wsconn *conn = arg;
+	char clean[LOG_CLEAN_SIZE];
+	int code = 1005;
+
+	(void)ws;
+	if (!conn->in_close || conn->close_len == 1)
+		return;
+	clean[0] = '\0';
+	if (conn->close_len >= 2) {
+		code = conn->close[0] << 8 | conn->close[1];
+		log_clean(clean, conn->close + 2, conn->close_len - 2);
+	}
 	snprintf(conn->text, sizeof(conn->text),
 	    "the server closed the connection (%d%s%.80s)", code,
 	    clean[0] == '\0' ? "" : ", ", clean);
@@ -94,12 +134,7 @@ wsconn_message_cb(wslay_event_context_ptr ws,
 	struct wsconn *conn = arg;
 
 	(void)ws;
-	if (conn->abandoned)
-		return;
-	if (msg->opcode == WSLAY_CONNECTION_CLOSE)
-		wsconn_note_close(conn, msg->status_code, msg->msg,
-		    msg->msg_length);
-	else if (!wslay_is_ctrl_frame(msg->opcode))
+	if (!conn->abandoned && !wslay_is_ctrl_frame(msg->opcode))
 		conn->ops->message(conn->arg, (const char *)msg->msg,
 		    msg->msg_length);
 }
@@ -108,6 +143,9 @@ static const struct wslay_event_callbacks wsconn_callbacks = {
 	.recv_callback = wsconn_recv_cb,
 	.send_callback = wsconn_send_cb,
 	.genmask_callback = wsconn_genmask_cb,
+	.on_frame_recv_start_callback = wsconn_frame_start_cb,
+	.on_frame_recv_chunk_callback = wsconn_frame_chunk_cb,
+	.on_frame_recv_end_callback = wsconn_frame_end_cb,
 	.on_msg_recv_callback = wsconn_message_cb,
 };
 

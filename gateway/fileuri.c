@@ -274,26 +274,40 @@ must_escape(unsigned char c)
 	return c <= ' ' || c >= 0x7f || strchr("\"#%<>?\\^`{|}", c) != NULL;
 }
 
+/*
+ * Where the colon is that would have the path be read as one on a Windows
+ * drive; "len" for nowhere.
+ */
+static size_t
+drive_colon(const char *path, size_t len)
+{
+	size_t i = 0;
+
+	while (i < len && path[i] == '/')
+		i++;
+	if (len - i < 2 || !is_alpha((unsigned char)path[i]) ||
+	    path[i + 1] != ':' || (len - i > 2 && path[i + 2] != '/'))
+		return len;
+	return i + 1;
+}
+
 ssize_t
 fileuri_encode(const char *path, size_t len, char *out, size_t cap)
 {
 	static const char digits[] = "0123456789ABCDEF";
 	static const char head[] = "file://";
-	size_t i, n = sizeof(head) - 1;
+	size_t colon, i, n = sizeof(head) - 1;
 	unsigned char c;
-	bool drive;
 
 	if (len == 0 || path[0] != '/' || cap < n)
 		return -1;
 	while (len > 1 && path[len - 1] == '/')
 		len--;
-	/* What would be read as a Windows drive is disguised. */
-	drive = len >= 3 && is_alpha((unsigned char)path[1]) &&
-	    path[2] == ':' && (len == 3 || path[3] == '/');
+	colon = drive_colon(path, len);
 	memcpy(out, head, n);
 	for (i = 0; i < len; i++) {
 		c = (unsigned char)path[i];
-		if (!must_escape(c) && !(drive && i == 2)) {
+		if (!must_escape(c) && i != colon) {
 			if (n == cap)
 				return -1;
 			out[n++] = (char)c;

@@ -365,7 +365,7 @@ find_end(struct http_head *head, const char *bytes, size_t len)
 enum http_parsed
 http_parse(const char *bytes, size_t len, struct http_head *head)
 {
-	size_t scanned, start;
+	size_t start;
 
 	if (len > HTTP_HEAD_MAX)
 		len = HTTP_HEAD_MAX;
@@ -386,9 +386,8 @@ http_parse(const char *bytes, size_t len, struct http_head *head)
 			(void)bad(head, 431, "the head is too long\n");
 		return HTTP_BAD;
 	}
-	start = bytes[0] == '\r' ? 2 : 0;
-	scanned = head->scanned;
-	return parse_lines(head, bytes + start, bytes + scanned) == -1 ?
+	start = bytes[0] == '\r' && bytes[1] == '\n' ? 2 : 0;
+	return parse_lines(head, bytes + start, bytes + head->scanned) == -1 ?
 	    HTTP_BAD : HTTP_COMPLETE;
 }
 

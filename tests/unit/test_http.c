@@ -159,6 +159,7 @@ static const struct {
 	{ "", 0 }, { "\r", 0 }, { "\r\n", 0 }, { "G", 0 },
 	{ "GET / HTTP/1.1\r\n" HOSTLINE, 0 },
 	{ "GET / HTTP/1.1\r\n" HOSTLINE "\r", 0 },
+	{ "\r\r\n\r\n", 400 }, { "\r\n\r\n", 0 },
 	{ "GET / HTTP/1.1\n", 400 }, { "\n", 400 },
 	{ "GET / HTTP/1.1\r\nHost: x\n\r\n", 400 },
 	{ "\x16\x03\x01", 400 }, { " GET", 400 },

@@ -88,4 +88,7 @@ size_t daemon_left_files(const struct daemon *daemon);
  */
 int daemon_check_clean(struct daemon *daemon, int ms);
 
+/* The same of processes alone, for a daemon that could not tidy up. */
+int daemon_check_alive(struct daemon *daemon, int ms);
+
 #endif

@@ -147,26 +147,40 @@ daemon_left_files(const struct daemon *daemon)
 }
 
 static int
+daemon_is_alone(void *arg)
+{
+	return daemon_left_alive(arg, NULL, 0) == 0;
+}
+
+static int
 daemon_is_clean(void *arg)
 {
-	return daemon_left_alive(arg, NULL, 0) == 0 &&
-	    daemon_left_files(arg) == 0;
+	return daemon_is_alone(arg) && daemon_left_files(arg) == 0;
 }
 
 int
-daemon_check_clean(struct daemon *daemon, int ms)
+daemon_check_alive(struct daemon *daemon, int ms)
 {
 	struct procfs_entry entry;
 	pid_t pids[32];
 	size_t i, n;
 
-	if (wait_until(daemon_is_clean, daemon, ms) == 0)
+	if (wait_until(daemon_is_alone, daemon, ms) == 0)
 		return 0;
 	n = daemon_left_alive(daemon, pids, 32);
 	for (i = 0; i < n && i < 32; i++)
 		if (procfs_get(pids[i], &entry) == 0)
 			fprintf(stderr, "daemon: still alive: %d (%s)\n",
 			    (int)entry.pid, entry.comm);
+	return -1;
+}
+
+int
+daemon_check_clean(struct daemon *daemon, int ms)
+{
+	if (wait_until(daemon_is_clean, daemon, ms) == 0)
+		return 0;
+	daemon_check_alive(daemon, 0);
 	daemon_each_file(daemon, 1);
 	return -1;
 }

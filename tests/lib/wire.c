@@ -153,22 +153,13 @@ wire_drop(struct wire *wire, size_t len)
 }
 
 int
-wire_upgrade(struct wire *wire, const char *headers, int timeout_ms)
+wire_read_head(struct wire *wire, int timeout_ms)
 {
 	uint64_t deadline = deadline_in(timeout_ms);
-	char *request, *end = NULL;
+	char *end = NULL;
 	size_t len;
 	int status;
 
-	request = xasprintf("GET %s HTTP/1.1\r\nHost: %s\r\n"
-	    "Connection: Upgrade\r\nUpgrade: websocket\r\n"
-	    "Sec-WebSocket-Version: 13\r\n"
-	    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s\r\n",
-	    wire->target, wire->host, headers == NULL ? "" : headers);
-	status = wire_send_raw(wire, request, strlen(request), timeout_ms);
-	free(request);
-	if (status == -1)
-		return -1;
 	while (wire->len < 4 ||
 	    (end = memmem(wire->in, wire->len, "\r\n\r\n", 4)) == NULL)
 		if (wire_fill(wire, deadline) <= 0)
@@ -182,6 +173,22 @@ wire_upgrade(struct wire *wire, const char *headers, int timeout_ms)
 	if (sscanf(wire->head, "HTTP/1.1 %d", &status) != 1)
 		return -1;
 	return status;
+}
+
+int
+wire_upgrade(struct wire *wire, const char *headers, int timeout_ms)
+{
+	char *request;
+	int rc;
+
+	request = xasprintf("GET %s HTTP/1.1\r\nHost: %s\r\n"
+	    "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+	    "Sec-WebSocket-Version: 13\r\n"
+	    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s\r\n",
+	    wire->target, wire->host, headers == NULL ? "" : headers);
+	rc = wire_send_raw(wire, request, strlen(request), timeout_ms);
+	free(request);
+	return rc == -1 ? -1 : wire_read_head(wire, timeout_ms);
 }
 
 struct wire *

@@ -60,6 +60,9 @@ void wire_free(struct wire *wire);
  */
 int wire_upgrade(struct wire *wire, const char *headers, int timeout_ms);
 
+/* Read the head of an answer that was asked for otherwise; the same. */
+int wire_read_head(struct wire *wire, int timeout_ms);
+
 /* Connect and upgrade; NULL, with the reason on stderr, unless it is a 101. */
 struct wire *wire_open(const char *url, int timeout_ms);
 

@@ -58,4 +58,7 @@ int procfs_descriptors(pid_t pid);
  */
 size_t procfs_marked(const char *entry, pid_t *pids, size_t max);
 
+/* The same for processes that have "argument" among their arguments. */
+size_t procfs_argument(const char *argument, pid_t *pids, size_t max);
+
 #endif

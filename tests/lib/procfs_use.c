@@ -14,7 +14,7 @@
 #include "common/xmalloc.h"
 #include "tests/lib/procfs.h"
 
-#define PROCFS_ENVIRON_MAX 131072
+#define PROCFS_STRINGS_MAX 131072
 
 unsigned long
 procfs_memory(pid_t pid)
@@ -50,35 +50,37 @@ procfs_descriptors(pid_t pid)
 	return n;
 }
 
+/* "file" of /proc/PID holds strings, each with its terminator. */
 static int
-procfs_has_entry(pid_t pid, const char *entry, char *buf)
+procfs_has_string(pid_t pid, const char *file, const char *string, char *buf)
 {
-	size_t len = 0, want = strlen(entry) + 1;
+	size_t len = 0, want = strlen(string) + 1;
 	char path[64], *p;
 	ssize_t n;
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
 	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) == -1)
 		return 0;
-	while (len < PROCFS_ENVIRON_MAX &&
-	    (n = read(fd, buf + len, PROCFS_ENVIRON_MAX - len)) > 0)
+	while (len < PROCFS_STRINGS_MAX &&
+	    (n = read(fd, buf + len, PROCFS_STRINGS_MAX - len)) > 0)
 		len += (size_t)n;
 	close(fd);
-	p = memmem(buf, len, entry, want);
+	p = memmem(buf, len, string, want);
 	return p != NULL && (p == buf || p[-1] == '\0');
 }
 
-size_t
-procfs_marked(const char *entry, pid_t *pids, size_t max)
+static size_t
+procfs_with_string(const char *file, const char *string, pid_t *pids,
+    size_t max)
 {
 	struct procfs_entry *all = xcalloc(PROCFS_MAX, sizeof(*all));
 	size_t i, nall = procfs_list(all, PROCFS_MAX), n = 0;
-	char *buf = xmalloc(PROCFS_ENVIRON_MAX);
+	char *buf = xmalloc(PROCFS_STRINGS_MAX);
 
 	for (i = 0; i < nall; i++) {
 		if (all[i].state == 'Z' ||
-		    !procfs_has_entry(all[i].pid, entry, buf))
+		    !procfs_has_string(all[i].pid, file, string, buf))
 			continue;
 		if (n < max)
 			pids[n] = all[i].pid;
@@ -87,4 +89,16 @@ procfs_marked(const char *entry, pid_t *pids, size_t max)
 	free(buf);
 	free(all);
 	return n;
+}
+
+size_t
+procfs_marked(const char *entry, pid_t *pids, size_t max)
+{
+	return procfs_with_string("environ", entry, pids, max);
+}
+
+size_t
+procfs_argument(const char *argument, pid_t *pids, size_t max)
+{
+	return procfs_with_string("cmdline", argument, pids, max);
 }

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: ISC */
+/* Credit for output that has left. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/proto.h"
+#include "gateway/credit.h"
+
+#define FIRST_CAP 16
+#define KEEP_CAP 256	/* marks kept when there is nothing to wait for */
+
+/* A runner may start one more piece while it is below the window. */
+#define OVERSHOOT (PROTO_CHUNK_MAX + PROTO_EVENT_MAX)
+
+struct credit_mark {
+	uint64_t end;
+	uint64_t cost;
+};
+
+void
+credit_init(struct credit *c)
+{
+	*c = (struct credit){ 0 };
+}
+
+void
+credit_clear(struct credit *c)
+{
+	free(c->marks);
+	credit_init(c);
+}
+
+bool
+credit_take(struct credit *c, uint64_t cost)
+{
+	c->taken += cost;
+	return c->taken - c->told <= PROTO_WINDOW + OVERSHOOT;
+}
+
+static int
+credit_grow(struct credit *c)
+{
+	size_t cap = c->cap == 0 ? FIRST_CAP : c->cap * 2, i;
+	struct credit_mark *marks = reallocarray(NULL, cap, sizeof(*marks));
+
+	if (marks == NULL)
+		return -1;
+	for (i = 0; i < c->count; i++)
+		marks[i] = c->marks[(c->first + i) % c->cap];
+	free(c->marks);
+	c->marks = marks;
+	c->cap = cap;
+	c->first = 0;
+	return 0;
+}
+
+int
+credit_mark(struct credit *c, uint64_t end, uint64_t cost)
+{
+	if (c->count == c->cap && credit_grow(c) == -1)
+		return -1;
+	c->marks[(c->first + c->count++) % c->cap] =
+	    (struct credit_mark){ end, cost };
+	return 0;
+}
+
+void
+credit_settle(struct credit *c, uint64_t gone)
+{
+	while (c->count > 0 && c->marks[c->first].end <= gone) {
+		c->returned += c->marks[c->first].cost;
+		c->first = (c->first + 1) % c->cap;
+		c->count--;
+	}
+	if (c->count == 0 && c->cap > KEEP_CAP) {
+		free(c->marks);
+		c->marks = NULL;
+		c->cap = 0;
+		c->first = 0;
+	}
+}
+
+bool
+credit_pending(const struct credit *c)
+{
+	return c->count > 0;
+}
+
+uint64_t
+credit_outstanding(const struct credit *c)
+{
+	return c->taken - c->returned;
+}
+
+bool
+credit_due(struct credit *c, uint64_t *total)
+{
+	if (c->returned == c->told)
+		return false;
+	if (c->returned - c->told < CREDIT_STEP && c->returned != c->taken)
+		return false;
+	c->told = c->returned;
+	*total = c->told;
+	return true;
+}

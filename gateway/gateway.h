@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The private book of holdfast-gateway: what its shells know of each other.
+ * Everything runs on one event loop and belongs to one struct gateway.
+ */
+#ifndef GATEWAY_GATEWAY_H
+#define GATEWAY_GATEWAY_H
+
+#include <sys/queue.h>
+#include <sys/tree.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/ident.h"
+#include "common/proto.h"
+#include "gateway/outq.h"
+#include "gateway/state.h"
+
+struct event;
+struct event_base;
+struct listeners;
+struct relay;
+struct rpc_id;
+struct rpc_parser;
+struct sup;
+struct upstream;
+struct ws;
+
+/* Unsent answers above this many bytes stop the reading of their client. */
+#define CONN_REPLIES_MAX (1024 * 1024)
+
+/* Output is put into frames while less than this many bytes wait. */
+#define CONN_STAGE (128 * 1024)
+
+/* Where the answers of a runner end its attachment, in bytes waiting. */
+#define CONN_ANSWERS_MAX (16 * 1024 * 1024)
+
+/* Times that nobody configures, in milliseconds. */
+#define CONN_BROKER_MS 5000	/* for the broker's answer */
+#define CONN_LINGER_MS 1000	/* for the other end to close, too */
+#define CONN_LOOK_MS 100	/* between looks at one that is not read */
+
+struct gateway_config {
+	uint32_t id;
+	uint64_t ping_ms;	/* 0: never */
+	uint64_t pong_ms;
+	uint64_t handshake_ms;	/* for the head; for initialize */
+	uint32_t max_connections;
+};
+
+RB_HEAD(conn_sessions, conn);
+TAILQ_HEAD(conn_list, conn);
+
+struct gateway {
+	struct event_base *base;
+	struct gateway_config config;
+	struct rpc_parser *parser;
+	struct listeners *listeners;
+	struct upstream *upstream;
+	struct sup *sup;
+
+	struct conn_list conns;
+	struct conn_sessions sessions;	/* those attached */
+	struct conn **slots;		/* by the low bits of the handle */
+	size_t nslots, nconns;
+	uint64_t serial;
+	struct conn_list dead;
+	struct event *ev_bury;
+
+	bool stopping;
+	struct event *ev_stop;
+};
+
+/* An attach that waits for the broker. */
+struct attach {
+	struct ident nonce;
+	struct rpc_id *id;	/* of the client's call */
+	char *name, *resume;	/* "resume" may be NULL */
+	size_t name_len, resume_len;
+	bool sent;		/* on the present channel */
+};
+
+/* One client. */
+struct conn {
+	struct gateway *gw;
+	uint64_t handle;
+	int fd;
+	enum conn_state state;
+	bool reading;		/* its socket is read from */
+	bool shut;		/* nothing more is sent */
+	bool pinged;		/* and not heard since */
+	struct event *ev_read, *ev_write, *ev_timer;
+	struct ws *ws;
+	uint8_t *head;		/* an incomplete request head */
+	size_t head_len;
+	char *greeting;		/* the 101 answer, until admitted */
+	size_t greeting_len;
+	uint8_t *rest;		/* read and not looked at */
+	size_t rest_len;
+	struct outq out;
+	uint64_t since;		/* when the state began, ms */
+	uint64_t ping_at;	/* when the next ping goes, or the last went */
+	char *token;
+	size_t token_len;
+	bool forwarded;
+	uint64_t admitted;	/* which broker channel knows it, 0: none */
+	struct attach *attach;
+	struct relay *relay;
+	char *info;		/* the environment as JSON, once attached */
+	size_t info_len;
+	char session[PROTO_SESSION_LEN + 1];
+	uint64_t generation;
+	TAILQ_ENTRY(conn) entry;
+	RB_ENTRY(conn) by_session;
+};
+
+/* gateway.c: the whole, without a process around it. */
+int gateway_init(struct gateway *gw, struct event_base *base,
+    const struct gateway_config *config);
+void gateway_clear(struct gateway *gw);
+
+/*
+ * Take leave of every client and leave the loop, at the latest after
+ * "grace_ms".
+ */
+void gateway_stop(struct gateway *gw, uint64_t grace_ms);
+
+/* conns.c: finding clients, and their end. */
+int conns_add(struct gateway *gw, struct conn *c);
+void conns_remove(struct conn *c);
+/* By its session; NULL, or the other one that has that name. */
+struct conn *conns_name(struct conn *c);
+void conns_unname(struct conn *c);
+struct conn *conns_by_handle(struct gateway *gw, uint64_t handle);
+struct conn *conns_by_session(struct gateway *gw, struct span session,
+    uint64_t generation);
+void conns_bury(struct gateway *gw);
+
+/* conn.c: one client.  After any of these it may be CONN_DEAD. */
+
+/* Serve an accepted socket, owned from now on; -1 when memory is out. */
+int conn_new(struct gateway *gw, int fd);
+
+/* Whether the other end is gone, as TCP sees it. */
+bool conn_gone(const struct conn *c);
+
+/* The other end is gone, or not worth a word. */
+void conn_lost(struct conn *c);
+
+/* Say why and close; on a plain connection "code" is an HTTP status. */
+void conn_close(struct conn *c, int code, const char *text);
+
+/* Move to another state; the event must have a place in the present one. */
+void conn_move(struct conn *c, enum conn_event event);
+
+/* Write what waits, then see what that changes. */
+void conn_flush(struct conn *c);
+
+/* Whether more of what the client sends is to be looked at now. */
+bool conn_wants(const struct conn *c);
+
+/* Start or stop reading, as conn_wants() says. */
+void conn_update(struct conn *c);
+
+/* Where answers go: never into the middle of a fragmented message. */
+struct outq *conn_replies(struct conn *c);
+
+/* Bytes that have been given to the client's socket since it began. */
+uint64_t conn_written(const struct conn *c);
+
+/* Make it a WebSocket; -1 when memory is out. */
+int conn_upgrade(struct conn *c);
+
+/* Free what is left of a dead one. */
+void conn_free(struct conn *c);
+
+/* upgrade.c: from the first byte to the WebSocket. */
+void upgrade_input(struct conn *c, const uint8_t *bytes, size_t len);
+void upgrade_admitted(struct conn *c);
+void upgrade_refuse(struct conn *c, int status, const char *text);
+
+/* call.c: one message of a client; what conn_wants() says afterwards. */
+bool call_handle(struct conn *c, bool text, void *bytes, size_t len);
+
+/* session.c: initialize, from the call to the answer. */
+struct rpc_message;
+void session_initialize(struct conn *c, const struct rpc_message *msg);
+void session_attached(struct conn *c, const struct fields_BG_ATTACHED *m,
+    int fd);
+void session_attach_failed(struct conn *c, uint32_t reason,
+    struct span text);
+void session_gone(struct conn *c, uint32_t reason);
+void session_release(struct conn *c);	/* give up all of it */
+void attach_free(struct attach *attach);
+
+/* envinfo.c: malloc'ed JSON about where processes run; NULL: no memory. */
+char *envinfo_make(const struct fields_BG_ATTACHED *m, size_t *len);
+
+/* relay.c: one data link. */
+struct method;
+struct relay *relay_new(struct conn *c, int fd);
+void relay_free(struct relay *relay);
+/* Send a call whose id and params are in "w"; -1: too long. */
+int relay_call(struct relay *relay, const struct method *method,
+    const struct writer *w);
+/* Put waiting events into frames while there is room. */
+void relay_refill(struct relay *relay);
+/* Put all waiting events into frames, for a last time. */
+void relay_finish(struct relay *relay);
+/* Bytes have left: see which credit comes back. */
+void relay_settle(struct relay *relay);
+/* Send what is queued for the runner now. */
+void relay_flush(struct relay *relay);
+/* Whether the runner takes more, and answers' bytes held back. */
+bool relay_clogged(const struct relay *relay);
+size_t relay_held(const struct relay *relay);
+/* Where answers wait while a fragmented message is under way, or NULL. */
+struct outq *relay_holding(struct relay *relay);
+
+/* upstream.c: the broker. */
+struct upstream *upstream_new(struct gateway *gw);
+void upstream_free(struct upstream *u);
+void upstream_connect(struct upstream *u, int fd);
+bool upstream_ready(const struct upstream *u);
+void upstream_admit(struct upstream *u, struct conn *c);
+void upstream_attach(struct upstream *u, struct conn *c);
+void upstream_detach(struct upstream *u, const struct conn *c);
+void upstream_leave(struct upstream *u, struct conn *c);
+
+/* listen.c: accepting. */
+struct listeners *listeners_new(struct gateway *gw);
+void listeners_free(struct listeners *l);
+int listeners_add(struct listeners *l, int fd);
+void listeners_stop(struct listeners *l);
+/* A connection has ended: there may be room for another. */
+void listeners_room(struct listeners *l);
+
+/* sup.c: the supervisor. */
+struct sup *sup_new(struct gateway *gw, int fd);
+void sup_free(struct sup *sup);
+
+#endif

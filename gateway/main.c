@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: ISC */
+/* holdfast-gateway: set up, jailed, then the loop. */
+#include "config.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "common/chan.h"
+#include "common/log.h"
+#include "common/role.h"
+#include "common/sandbox.h"
+#include "common/xmalloc.h"
+#include "gateway/gateway.h"
+
+#define CONFIG_MS 10000		/* for the first word of the supervisor */
+#define STOP_GRACE_MS 1000
+#define TOPICS_MAX 16
+
+static char *
+string_of(struct span span)
+{
+	char *string = xmalloc(span.len + 1);
+
+	memcpy(string, span.p, span.len);
+	string[span.len] = '\0';
+	return string;
+}
+
+static void
+take_log(const struct fields_SG_CONFIG *m)
+{
+	struct span topics = m->topics, topic;
+	int i;
+
+	log_init(xasprintf("holdfast-gateway[%u]", m->gateway),
+	    m->log_level > LOG_LEVEL_DEBUG ? LOG_LEVEL_DEBUG : m->log_level,
+	    m->syslog);
+	for (i = 0; i < TOPICS_MAX && proto_list_next(&topics, &topic); i++)
+		log_topic(string_of(topic));
+}
+
+static void
+take_config(struct gateway_config *config)
+{
+	static uint8_t bytes[PROTO_CONTROL_MAX];
+	const struct fields_SG_CONFIG *m;
+	union proto_any msg;
+	struct chan_fds fds;
+	const char *why;
+	char *root = NULL;
+
+	if (chan_read_one(ROLE_CONTROL_FD, ROLE_GATEWAY, ROLE_SUPERVISOR,
+	    PHASE_START, CONFIG_MS, bytes, &msg, &fds, &why) != MSG_SG_CONFIG)
+		fatalx("no configuration: %s", why);
+	m = &msg.SG_CONFIG;
+	if (proto_agree(m->version, m->oldest) == 0)
+		fatalx("the supervisor speaks version %u (oldest %u), we "
+		    "speak %d (oldest %d)", m->version, m->oldest,
+		    PROTO_VERSION, PROTO_OLDEST);
+	take_log(m);
+	*config = (struct gateway_config){
+		.id = m->gateway,
+		.ping_ms = m->ping_ms,
+		.pong_ms = m->pong_ms,
+		.handshake_ms = m->handshake_ms,
+		.max_connections = m->max_connections,
+	};
+	if (m->has_root_dir)
+		root = string_of(m->root_dir);
+	role_drop((uid_t)m->uid, (gid_t)m->gid, root);
+	free(root);
+}
+
+static void
+signal_cb(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	gateway_stop(arg, STOP_GRACE_MS);
+}
+
+static struct event *
+signal_watch(struct event_base *base, int signo, struct gateway *gw)
+{
+	struct event *ev = evsignal_new(base, signo, signal_cb, gw);
+
+	if (ev == NULL || event_add(ev, NULL) == -1)
+		fatalx("cannot watch signal %d", signo);
+	return ev;
+}
+
+int
+main(void)
+{
+	struct gateway_config config;
+	struct event *ev_term, *ev_int;
+	struct event_base *base;
+	struct gateway gw;
+
+	role_begin("holdfast-gateway");
+	role_need_control("holdfast-gateway");
+	role_close_from(ROLE_CONTROL_FD + 1);
+	take_config(&config);
+	role_no_new_privs();
+	base = event_base_new();
+	if (base == NULL || gateway_init(&gw, base, &config) == -1)
+		fatalx("out of memory");
+	ev_term = signal_watch(base, SIGTERM, &gw);
+	ev_int = signal_watch(base, SIGINT, &gw);
+	gw.sup = sup_new(&gw, ROLE_CONTROL_FD);
+	if (gw.sup == NULL)
+		fatalx("out of memory");
+	if (sandbox_gateway() == -1)
+		log_warn("no system call filter");
+	event_base_dispatch(base);
+	event_free(ev_term);
+	event_free(ev_int);
+	gateway_clear(&gw);
+	event_base_free(base);
+	return 0;
+}

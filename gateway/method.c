@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: ISC */
+/* The table of methods. */
+#include "config.h"
+
+#include <string.h>
+
+#include "common/proto.h"
+#include "gateway/method.h"
+
+static const char *const inherit_words[] = {
+	[INHERIT_NONE] = "none",
+	[INHERIT_CORE] = "core",
+	[INHERIT_ALL] = "all",
+	NULL
+};
+static const char *const signal_words[] = { "interrupt", NULL };
+static const char *const open_words[] = { "read", "replace", NULL };
+static const char *const redirect_words[] = { "follow", "stop", NULL };
+
+static const char *const sandbox_words[] = {
+	[SANDBOX_NONE] = "none",
+	[SANDBOX_LINUX] = "linuxSeccomp",
+	NULL
+};
+static const char *const write_words[] = {
+	[WRITE_ACCEPTED] = "accepted",
+	[WRITE_UNKNOWN] = "unknownProcess",
+	[WRITE_CLOSED] = "stdinClosed",
+	[WRITE_STARTING] = "starting",
+	NULL
+};
+
+#define P(name, kind, need, tag) \
+	{ name, PARAM_##kind, NEED_##need, tag, NULL, NULL }
+#define P_WORD(name, words, need, tag) \
+	{ name, PARAM_WORD, NEED_##need, tag, words, NULL }
+#define P_MEMBERS(name, members, need) \
+	{ name, PARAM_MEMBERS, NEED_##need, 0, NULL, members }
+#define P_END { NULL, PARAM_STRING, NEED_YES, 0, NULL, NULL }
+
+static const struct param_row initialize_params[] = {
+	P("clientName", STRING, YES, 0),
+	P("resumeSessionId", STRING, NULL, 0),
+	P_END
+};
+
+static const struct param_row env_policy_members[] = {
+	P_WORD("inherit", inherit_words, YES, TAG_ENV_INHERIT),
+	P("ignoreDefaultExcludes", BOOL, YES, TAG_ENV_NO_DEFAULT_EXCLUDES),
+	P("exclude", STRINGS, YES, TAG_ENV_EXCLUDE),
+	P("set", ENV, YES, TAG_ENV_SET),
+	P("includeOnly", STRINGS, YES, TAG_ENV_INCLUDE_ONLY),
+	P_END
+};
+
+static const struct param_row start_params[] = {
+	P("processId", STRING, YES, TAG_PROCESS_ID),
+	P("argv", STRINGS_SOME, YES, TAG_ARGV),
+	P("cwd", URI, YES, TAG_DIRECTORY),
+	P("env", ENV, YES, TAG_ENV),
+	P("tty", BOOL, YES, TAG_TTY),
+	P("pipeStdin", BOOL, NO, TAG_PIPE_STDIN),
+	P("arg0", STRING, NULL, TAG_ARG0),
+	P_MEMBERS("envPolicy", env_policy_members, NULL),
+	P("sandbox", NOT_YET, NULL, 0),
+	P("enforceManagedNetwork", BOOL, NO, 0),
+	P("managedNetwork", OBJECT, NULL, 0),
+	P("networkProxy", OBJECT, NULL, 0),
+	P("shellSnapshot", OBJECT, NULL, 0),
+	P("metadata", OBJECT, NULL, 0),
+	P_END
+};
+
+static const struct param_row read_params[] = {
+	P("processId", STRING, YES, TAG_PROCESS_ID),
+	P("afterSeq", U64, NULL, TAG_AFTER_SEQ),
+	P("maxBytes", U64, NULL, TAG_MAX_BYTES),
+	P("waitMs", U64, NULL, TAG_WAIT_MS),
+	P_END
+};
+
+static const struct param_row write_params[] = {
+	P("processId", STRING, YES, TAG_PROCESS_ID),
+	P("chunk", BASE64, YES, TAG_DATA),
+	P("writeId", STRING_SOME, YES, TAG_WRITE_ID),
+	P_END
+};
+
+static const struct param_row signal_params[] = {
+	P("processId", STRING, YES, TAG_PROCESS_ID),
+	P_WORD("signal", signal_words, YES, TAG_SIGNAL),
+	P_END
+};
+
+static const struct param_row process_params[] = {
+	P("processId", STRING, YES, TAG_PROCESS_ID),
+	P_END
+};
+
+/* Every file method takes a path, and may be asked to do it in a sandbox. */
+#define P_FILE \
+	P("path", PATH, YES, 0), \
+	P("sandbox", NOT_YET, NULL, 0)
+
+static const struct param_row file_params[] = {
+	P_FILE,
+	P("followSymlinks", BOOL, NO, 0),
+	P_END
+};
+
+static const struct param_row path_params[] = {
+	P_FILE,
+	P_END
+};
+
+static const struct param_row write_file_params[] = {
+	P_FILE,
+	P("dataBase64", STRING, YES, 0),
+	P("followSymlinks", BOOL, NO, 0),
+	P_END
+};
+
+static const struct param_row create_directory_params[] = {
+	P_FILE,
+	P("recursive", BOOL, NULL, 0),
+	P("followSymlinks", BOOL, NO, 0),
+	P_END
+};
+
+static const struct param_row walk_options[] = {
+	P("maxDepth", U64, YES, 0),
+	P("maxDirectories", U64, YES, 0),
+	P("maxEntries", U64, YES, 0),
+	P("followDirectorySymlinks", BOOL, YES, 0),
+	P("pruneHiddenDirectories", BOOL, NO, 0),
+	P_END
+};
+
+static const struct param_row walk_params[] = {
+	P_FILE,
+	P_MEMBERS("options", walk_options, YES),
+	P_END
+};
+
+static const struct param_row remove_params[] = {
+	P_FILE,
+	P("recursive", BOOL, NULL, 0),
+	P("force", BOOL, NULL, 0),
+	P("followSymlinks", BOOL, NO, 0),
+	P_END
+};
+
+static const struct param_row copy_params[] = {
+	P("sourcePath", PATH, YES, 0),
+	P("destinationPath", PATH, YES, 0),
+	P("recursive", BOOL, YES, 0),
+	P("sandbox", NOT_YET, NULL, 0),
+	P_END
+};
+
+static const struct param_row open_params[] = {
+	P("handleId", STRING, YES, 0),
+	P_FILE,
+	P_WORD("mode", open_words, NO, 0),
+	P_END
+};
+
+static const struct param_row read_block_params[] = {
+	P("handleId", STRING, YES, 0),
+	P("offset", U64, YES, 0),
+	P("len", U64, YES, 0),
+	P_END
+};
+
+static const struct param_row write_block_params[] = {
+	P("handleId", STRING, YES, 0),
+	P("offset", U64, YES, 0),
+	P("chunk", BASE64, YES, 0),
+	P_END
+};
+
+static const struct param_row handle_params[] = {
+	P("handleId", STRING, YES, 0),
+	P_END
+};
+
+static const struct param_row http_params[] = {
+	P("method", STRING, YES, 0),
+	P("url", STRING, YES, 0),
+	P("requestId", STRING, YES, 0),
+	P("headers", ARRAY, NO, 0),
+	P("bodyBase64", STRING, NULL, 0),
+	P("timeoutMs", U64, NULL, 0),
+	P_WORD("redirectPolicy", redirect_words, NO, 0),
+	P("streamResponse", BOOL, NO, 0),
+	P_END
+};
+
+#define R(name, kind, member, words) \
+	{ name, RESULT_##kind, offsetof(struct fields_RG_RESULT, member), \
+	    offsetof(struct fields_RG_RESULT, has_##member), words }
+#define R_END { NULL, RESULT_STRING, 0, 0, NULL }
+
+static const struct result_row start_results[] = {
+	R("processId", STRING, process_id, NULL),
+	R("sandboxType", WORD, sandbox_type, sandbox_words),
+	R_END
+};
+
+static const struct result_row read_results[] = {
+	R("chunks", CHUNKS, chunks, NULL),
+	R("nextSeq", U64, next_seq, NULL),
+	R("exited", BOOL, exited, NULL),
+	R("exitCode", I64_NULL, exit_code, NULL),
+	R("closed", BOOL, closed, NULL),
+	R("failure", STRING_NULL, failure, NULL),
+	R("sandboxDenied", BOOL_FALSE, sandbox_denied, NULL),
+	R_END
+};
+
+static const struct result_row write_results[] = {
+	R("status", WORD, write_status, write_words),
+	R_END
+};
+
+static const struct result_row terminate_results[] = {
+	R("running", BOOL, running, NULL),
+	R_END
+};
+
+static const struct result_row no_results[] = { R_END };
+
+#define M_RUNNER(name, family, message, params, results) \
+	{ name, FAMILY_##family, BY_RUNNER, MSG_GR_##message, false, \
+	    params, results }
+#define M_HERE(name, family, who, params, bare) \
+	{ name, FAMILY_##family, BY_##who, 0, bare, params, NULL }
+#define M_NOBODY(name, family, params) \
+	{ name, FAMILY_##family, BY_NOBODY, 0, false, params, NULL }
+
+/* In the order of the names; a test holds it to that. */
+static const struct method methods[] = {
+	M_HERE("environment/info", INFO, INFO, NULL, true),
+	M_HERE("environment/status", STATUS, STATUS, NULL, true),
+	M_NOBODY("fs/canonicalize", FILESYSTEM, path_params),
+	M_NOBODY("fs/close", FILESYSTEM, handle_params),
+	M_NOBODY("fs/copy", FILESYSTEM, copy_params),
+	M_NOBODY("fs/createDirectory", FILESYSTEM, create_directory_params),
+	M_NOBODY("fs/getMetadata", FILESYSTEM, file_params),
+	M_NOBODY("fs/open", FILESYSTEM, open_params),
+	M_NOBODY("fs/readBlock", FILESYSTEM, read_block_params),
+	M_NOBODY("fs/readDirectory", FILESYSTEM, path_params),
+	M_NOBODY("fs/readFile", FILESYSTEM, file_params),
+	M_NOBODY("fs/remove", FILESYSTEM, remove_params),
+	M_NOBODY("fs/walk", FILESYSTEM, walk_params),
+	M_NOBODY("fs/writeBlock", FILESYSTEM, write_block_params),
+	M_NOBODY("fs/writeFile", FILESYSTEM, write_file_params),
+	M_NOBODY("http/request", HTTP, http_params),
+	M_HERE("initialize", NONE, INITIALIZE, initialize_params, false),
+	M_RUNNER("process/read", EXEC, READ, read_params, read_results),
+	M_RUNNER("process/signal", EXEC, SIGNAL, signal_params, no_results),
+	M_RUNNER("process/start", EXEC, START, start_params, start_results),
+	M_RUNNER("process/terminate", EXEC, TERMINATE, process_params,
+	    terminate_results),
+	M_RUNNER("process/write", EXEC, WRITE, write_params, write_results),
+};
+
+#define NMETHODS (sizeof(methods) / sizeof(methods[0]))
+
+static const char *const family_words[FAMILY_COUNT] = {
+	[FAMILY_NONE] = "",
+	[FAMILY_EXEC] = "exec",
+	[FAMILY_FILESYSTEM] = "filesystem",
+	[FAMILY_HTTP] = "http",
+	[FAMILY_INFO] = "environment info",
+	[FAMILY_STATUS] = "environment status",
+};
+
+const struct method *
+method_rows(size_t *count)
+{
+	*count = NMETHODS;
+	return methods;
+}
+
+static int
+name_cmp(const char *name, size_t len, const char *row)
+{
+	size_t row_len = strlen(row);
+	int cmp = memcmp(name, row, len < row_len ? len : row_len);
+
+	return cmp != 0 ? cmp : (len > row_len) - (len < row_len);
+}
+
+const struct method *
+method_find(const char *name, size_t len)
+{
+	size_t low = 0, high = NMETHODS, mid;
+	int cmp;
+
+	while (low < high) {
+		mid = (low + high) / 2;
+		cmp = name_cmp(name, len, methods[mid].name);
+		if (cmp == 0)
+			return &methods[mid];
+		if (cmp > 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return NULL;
+}
+
+const struct method *
+method_of_type(uint32_t type)
+{
+	size_t i;
+
+	if (type == 0)
+		return NULL;
+	for (i = 0; i < NMETHODS; i++)
+		if (methods[i].type == type)
+			return &methods[i];
+	return NULL;
+}
+
+const char *
+method_family_word(enum method_family family)
+{
+	return family_words[family];
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The methods clients can call, as one table: what each takes, which message
+ * carries it to the runner, what comes back.  A new method is a row here and
+ * a handler in the runner.  Pure.
+ */
+#ifndef GATEWAY_METHOD_H
+#define GATEWAY_METHOD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What a parameter has to be, and how it travels. */
+enum param_kind {
+	PARAM_STRING,
+	PARAM_STRING_SOME,	/* not empty */
+	PARAM_STRINGS,
+	PARAM_STRINGS_SOME,	/* at least one */
+	PARAM_ENV,		/* object of strings; items NAME=VALUE */
+	PARAM_URI,		/* file URI; travels as a path */
+	PARAM_PATH,		/* the same; another host's is refused later */
+	PARAM_BOOL,
+	PARAM_U64,
+	PARAM_I64,
+	PARAM_BASE64,
+	PARAM_WORD,		/* one of "words"; its index, or its text */
+	PARAM_MEMBERS,		/* an object with members of its own */
+	PARAM_OBJECT,		/* any object, which is not looked into */
+	PARAM_ARRAY,		/* any array, which is not looked into */
+	PARAM_NOT_YET,		/* an object asks for what does not exist */
+	PARAM_KINDS
+};
+
+enum param_need {
+	NEED_YES,
+	NEED_NO,		/* may be left out, may not be null */
+	NEED_NULL		/* may be left out or null */
+};
+
+struct param_row {
+	const char *name;
+	enum param_kind kind;
+	enum param_need need;
+	uint16_t tag;		/* enum proto_tag, 0: only looked at */
+	const char *const *words;	/* NULL ends */
+	const struct param_row *members;	/* a NULL name ends */
+};
+
+enum result_kind {
+	RESULT_STRING,
+	RESULT_STRING_NULL,	/* null when it is not there */
+	RESULT_U64,
+	RESULT_I64_NULL,
+	RESULT_BOOL,
+	RESULT_BOOL_FALSE,	/* false when it is not there */
+	RESULT_WORD,		/* its index comes */
+	RESULT_CHUNKS,		/* the first row where there is one */
+	RESULT_KINDS
+};
+
+struct result_row {
+	const char *name;
+	enum result_kind kind;
+	size_t offset, has;	/* in struct fields_RG_RESULT */
+	const char *const *words;	/* NULL ends */
+};
+
+enum method_family {
+	FAMILY_NONE,
+	FAMILY_EXEC,
+	FAMILY_FILESYSTEM,
+	FAMILY_HTTP,
+	FAMILY_INFO,
+	FAMILY_STATUS,
+	FAMILY_COUNT
+};
+
+/* Who answers. */
+enum method_by {
+	BY_INITIALIZE,		/* the broker, by an attachment */
+	BY_INFO,		/* this process */
+	BY_STATUS,
+	BY_RUNNER,
+	BY_NOBODY		/* checked like the others, then refused */
+};
+
+struct method {
+	const char *name;
+	enum method_family family;
+	enum method_by by;
+	uint16_t type;		/* enum proto_type, for BY_RUNNER */
+	bool bare;		/* takes nothing: absent, null or {} */
+	const struct param_row *params;	/* a NULL name ends; may be NULL */
+	const struct result_row *results; /* a NULL name ends; may be NULL */
+};
+
+/* The whole table, for walking; "*count" gets the number of rows. */
+const struct method *method_rows(size_t *count);
+
+/* The row of a name of "len" bytes, or of a message type; NULL if none. */
+const struct method *method_find(const char *name, size_t len);
+const struct method *method_of_type(uint32_t type);
+
+/* The word for this family in lifecycle errors; "" for FAMILY_NONE. */
+const char *method_family_word(enum method_family family);
+
+#endif

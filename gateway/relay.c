@@ -1,0 +1,535 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * One data link: calls to the runner; answers and events to the client,
+ * answers first, events as fast as the client takes them and no faster.
+ */
+#include "config.h"
+
+#include <sys/ioctl.h>
+#include <sys/queue.h>
+#include <sys/uio.h>
+
+#include <linux/sockios.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "common/link.h"
+#include "common/log.h"
+#include "gateway/answer.h"
+#include "gateway/credit.h"
+#include "gateway/gateway.h"
+#include "gateway/method.h"
+#include "gateway/ws.h"
+
+/* From this size on a call is not copied once more, in bytes. */
+#define CALL_DIRECT (16 * 1024)
+
+/* Calls waiting for the runner to read them stop the reading of the client. */
+#define CALLS_MAX (256 * 1024)
+
+/* How long until it is asked again what has left, in milliseconds. */
+#define ASK_SOON 1
+#define ASK_LATER 20
+
+/* An event that waits for room, as it came. */
+struct event_item {
+	STAILQ_ENTRY(event_item) entry;
+	uint16_t type;
+	size_t len;
+	uint8_t payload[];
+};
+
+struct relay {
+	struct conn *conn;
+	struct link *link;
+	struct credit credit;
+	struct event *ev_ask;
+	uint64_t ask_ms;
+	bool greeted;		/* our HELLO is on its way */
+	uint64_t pending;	/* calls without an answer */
+	uint32_t calls;		/* numbers given to calls */
+	STAILQ_HEAD(, event_item) events;
+	bool bulk;		/* a fragmented message is under way */
+	bool bulk_first;
+	uint32_t bulk_call;
+	struct outq held;	/* answers that come meanwhile */
+	uint64_t held_cost;
+};
+
+/* A message from the runner, decoded: NULL, or what is wrong with it. */
+typedef const char *relay_fn(struct relay *relay,
+    const struct proto_head *head, const union proto_any *msg);
+
+static union proto_any decoded;
+
+static void
+relay_fault(struct relay *relay, const char *what, const char *why)
+{
+	log_warnx("session %s: its runner broke the rules: %s: %s",
+	    relay->conn->session, what, why);
+	conn_close(relay->conn, WS_CODE_INTERNAL,
+	    "the session's runner broke the rules");
+}
+
+static void
+relay_greet(struct relay *relay)
+{
+	struct fields_HELLO hello = {
+		.version = PROTO_VERSION,
+		.oldest = PROTO_OLDEST,
+	};
+
+	if (relay->greeted)
+		return;
+	relay->greeted = true;
+	link_send(relay->link, MSG_GR_HELLO, 0, &hello);
+}
+
+int
+relay_call(struct relay *relay, const struct method *method,
+    const struct writer *w)
+{
+	struct iovec iov = { w->p, w->len };
+	uint32_t call = ++relay->calls;
+
+	if (w->len > proto_row(method->type)->max)
+		return -1;
+	/*
+	 * The runner is started by the first byte, so HELLO waits for the
+	 * first call.
+	 */
+	relay_greet(relay);
+	relay->pending++;
+	if (w->len < CALL_DIRECT)
+		link_sendv(relay->link, method->type, call, &iov, 1);
+	else
+		link_sendv_now(relay->link, method->type, call, &iov, 1);
+	return 0;
+}
+
+void
+relay_flush(struct relay *relay)
+{
+	link_flush(relay->link);
+}
+
+bool
+relay_clogged(const struct relay *relay)
+{
+	return link_queued(relay->link) > CALLS_MAX;
+}
+
+size_t
+relay_held(const struct relay *relay)
+{
+	return relay->held.len;
+}
+
+struct outq *
+relay_holding(struct relay *relay)
+{
+	return relay->bulk ? &relay->held : NULL;
+}
+
+/* What has just been put at the end of the client's queue costs this. */
+static const char *
+relay_mark(struct relay *relay, uint64_t cost)
+{
+	if (cost == 0)
+		return NULL;
+	return credit_mark(&relay->credit, relay->conn->out.put, cost) == -1 ?
+	    "out of memory" : NULL;
+}
+
+static const char *
+relay_take(struct relay *relay, uint64_t cost)
+{
+	return credit_take(&relay->credit, cost) ? NULL :
+	    "more than the window allows";
+}
+
+/* Events, whole and ready to be put into frames. */
+static const char *
+event_write(struct relay *relay, uint16_t type, const union proto_any *msg)
+{
+	struct outq *q = &relay->conn->out;
+	uint64_t cost = PROTO_EVENT_COST;
+	const char *why;
+
+	switch (type) {
+	case MSG_RG_OUTPUT:
+		cost += msg->RG_OUTPUT.data.len;
+		why = answer_output(q, &msg->RG_OUTPUT);
+		break;
+	case MSG_RG_EXITED:
+		why = answer_exited(q, &msg->RG_EXITED);
+		break;
+	default:
+		why = answer_closed(q, &msg->RG_CLOSED);
+		break;
+	}
+	return why != NULL ? why : relay_mark(relay, cost);
+}
+
+static bool
+event_room(const struct relay *relay)
+{
+	return !relay->bulk && relay->conn->out.len < CONN_STAGE;
+}
+
+void
+relay_refill(struct relay *relay)
+{
+	struct event_item *item;
+	const char *why = NULL;
+	uint16_t type = 0;
+
+	while (why == NULL && event_room(relay) &&
+	    (item = STAILQ_FIRST(&relay->events)) != NULL) {
+		STAILQ_REMOVE_HEAD(&relay->events, entry);
+		type = item->type;
+		/* It was sound when it came. */
+		proto_decode(proto_row(type), item->payload, item->len,
+		    &decoded);
+		why = event_write(relay, type, &decoded);
+		free(item);
+	}
+	if (why != NULL)
+		relay_fault(relay, proto_name(type), why);
+}
+
+/* Nothing more will come: what has come is still delivered. */
+void
+relay_finish(struct relay *relay)
+{
+	struct event_item *item;
+
+	STAILQ_FOREACH(item, &relay->events, entry) {
+		if (relay->bulk)
+			break;
+		proto_decode(proto_row(item->type), item->payload, item->len,
+		    &decoded);
+		if (event_write(relay, item->type, &decoded) != NULL)
+			break;
+	}
+}
+
+static const char *
+event_queue(struct relay *relay, uint16_t type, const uint8_t *payload,
+    size_t len)
+{
+	struct event_item *item = malloc(sizeof(*item) + len);
+
+	if (item == NULL)
+		return "out of memory";
+	item->type = type;
+	item->len = len;
+	memcpy(item->payload, payload, len);
+	STAILQ_INSERT_TAIL(&relay->events, item, entry);
+	return NULL;
+}
+
+static const char *
+relay_event(struct relay *relay, uint16_t type, const uint8_t *payload,
+    size_t len, const union proto_any *msg)
+{
+	uint64_t cost = PROTO_EVENT_COST;
+	const char *why;
+
+	if (type == MSG_RG_OUTPUT)
+		cost += msg->RG_OUTPUT.data.len;
+	why = relay_take(relay, cost);
+	if (why != NULL)
+		return why;
+	if (!STAILQ_EMPTY(&relay->events) || !event_room(relay))
+		return event_queue(relay, type, payload, len);
+	return event_write(relay, type, msg);
+}
+
+static const char *
+relay_answered(struct relay *relay)
+{
+	if (relay->pending == 0)
+		return "answer to nothing";
+	relay->pending--;
+	if (relay->conn->out.len + relay->held.len > CONN_ANSWERS_MAX)
+		return "answers pile up";
+	return NULL;
+}
+
+static const char *
+on_hello(struct relay *relay, const struct proto_head *head,
+    const union proto_any *msg)
+{
+	(void)head;
+	if (proto_agree(msg->HELLO.version, msg->HELLO.oldest) == 0)
+		return "no version in common";
+	link_set_version(relay->link, msg->HELLO.version);
+	link_set_phase(relay->link, PHASE_UP);
+	/* It is there, so nothing is started by greeting it. */
+	relay_greet(relay);
+	return NULL;
+}
+
+static const char *
+on_result(struct relay *relay, const struct proto_head *head,
+    const union proto_any *msg)
+{
+	const struct fields_RG_RESULT *m = &msg->RG_RESULT;
+	uint64_t cost = answer_cost(m->chunks);
+	const char *why = relay_answered(relay);
+
+	(void)head;
+	if (why == NULL)
+		why = relay_take(relay, cost);
+	if (why == NULL)
+		why = answer_result(conn_replies(relay->conn), m);
+	if (why != NULL)
+		return why;
+	if (!relay->bulk)
+		return relay_mark(relay, cost);
+	relay->held_cost += cost;
+	return NULL;
+}
+
+static const char *
+on_error(struct relay *relay, const struct proto_head *head,
+    const union proto_any *msg)
+{
+	const char *why = relay_answered(relay);
+
+	(void)head;
+	return why != NULL ? why :
+	    answer_error(conn_replies(relay->conn), &msg->RG_ERROR);
+}
+
+static const char *
+on_bulk_begin(struct relay *relay, const struct proto_head *head,
+    const union proto_any *msg)
+{
+	const char *why = relay_answered(relay);
+
+	if (why == NULL && relay->bulk)
+		why = "a second one before the end";
+	if (why == NULL)
+		why = answer_bulk_begin(&relay->conn->out, &msg->RG_RESULT);
+	if (why != NULL)
+		return why;
+	relay->bulk = true;
+	relay->bulk_first = true;
+	relay->bulk_call = head->call;
+	return NULL;
+}
+
+static const char *
+on_bulk_part(struct relay *relay, const struct proto_head *head,
+    const union proto_any *msg)
+{
+	uint64_t cost = answer_cost(msg->RG_BULK_PART.chunks);
+	const char *why;
+
+	if (!relay->bulk || relay->bulk_call != head->call)
+		return "part of nothing";
+	why = relay_take(relay, cost);
+	if (why == NULL)
+		why = answer_bulk_part(&relay->conn->out, &msg->RG_BULK_PART,
+		    relay->bulk_first);
+	relay->bulk_first = false;
+	return why != NULL ? why : relay_mark(relay, cost);
+}
+
+static const char *
+on_bulk_end(struct relay *relay, const struct proto_head *head,
+    const union proto_any *msg)
+{
+	const char *why;
+	uint64_t cost = relay->held_cost;
+
+	if (!relay->bulk || relay->bulk_call != head->call)
+		return "end of nothing";
+	why = answer_bulk_end(&relay->conn->out, &msg->RG_RESULT);
+	if (why != NULL)
+		return why;
+	relay->bulk = false;
+	relay->held_cost = 0;
+	outq_move(&relay->conn->out, &relay->held);
+	return relay_mark(relay, cost);
+}
+
+static const struct {
+	uint16_t type;
+	relay_fn *fn;		/* NULL: an event */
+} handlers[] = {
+	{ MSG_RG_OUTPUT, NULL },
+	{ MSG_RG_RESULT, on_result },
+	{ MSG_RG_ERROR, on_error },
+	{ MSG_RG_EXITED, NULL },
+	{ MSG_RG_CLOSED, NULL },
+	{ MSG_RG_BULK_BEGIN, on_bulk_begin },
+	{ MSG_RG_BULK_PART, on_bulk_part },
+	{ MSG_RG_BULK_END, on_bulk_end },
+	{ MSG_RG_HELLO, on_hello },
+};
+
+static const char *
+relay_dispatch(struct relay *relay, const struct proto_head *head,
+    const uint8_t *payload)
+{
+	enum proto_error error;
+	size_t i;
+
+	error = proto_decode(proto_row(head->type), payload, head->len,
+	    &decoded);
+	if (error != PROTO_OK)
+		return proto_strerror(error);
+	for (i = 0; handlers[i].type != head->type; i++)
+		continue;
+	if (handlers[i].fn == NULL)
+		return relay_event(relay, head->type, payload, head->len,
+		    &decoded);
+	return handlers[i].fn(relay, head, &decoded);
+}
+
+static void
+relay_message(void *arg, const struct proto_head *head,
+    const uint8_t *payload)
+{
+	struct relay *relay = arg;
+	const char *why = relay_dispatch(relay, head, payload);
+
+	if (why != NULL)
+		relay_fault(relay, proto_name(head->type), why);
+	else if (relay->conn->out.len >= CONN_STAGE / 2)
+		conn_flush(relay->conn);
+}
+
+static void
+relay_batch(void *arg)
+{
+	struct relay *relay = arg;
+
+	conn_flush(relay->conn);
+}
+
+static void
+relay_drained(void *arg)
+{
+	struct relay *relay = arg;
+
+	conn_update(relay->conn);
+}
+
+static void
+relay_ended(void *arg, const char *why)
+{
+	struct relay *relay = arg;
+
+	if (why != NULL) {
+		relay_fault(relay, "data link", why);
+		return;
+	}
+	relay_finish(relay);
+	conn_close(relay->conn, WS_CODE_INTERNAL, "the session has ended");
+}
+
+static const struct link_ops relay_ops = {
+	.message = relay_message,
+	.batch = relay_batch,
+	.drained = relay_drained,
+	.ended = relay_ended,
+};
+
+static void
+relay_ask_later(struct relay *relay)
+{
+	struct timeval tv;
+
+	if (event_pending(relay->ev_ask, EV_TIMEOUT, NULL))
+		return;
+	if (credit_outstanding(&relay->credit) < CREDIT_STEP)
+		relay->ask_ms = ASK_LATER;
+	tv.tv_sec = 0;
+	tv.tv_usec = (suseconds_t)(relay->ask_ms * 1000);
+	event_add(relay->ev_ask, &tv);
+	relay->ask_ms = relay->ask_ms * 2 < ASK_LATER ? relay->ask_ms * 2 :
+	    ASK_LATER;
+}
+
+void
+relay_settle(struct relay *relay)
+{
+	struct fields_GR_ACK ack = { 0 };
+	uint64_t gone, before = relay->credit.returned;
+	int queued = 0;
+
+	if (!credit_pending(&relay->credit))
+		return;
+	gone = conn_written(relay->conn);
+	if (ioctl(relay->conn->fd, SIOCOUTQ, &queued) == 0 && queued > 0)
+		gone = (uint64_t)queued < gone ? gone - (uint64_t)queued : 0;
+	credit_settle(&relay->credit, gone);
+	if (relay->credit.returned != before)
+		relay->ask_ms = ASK_SOON;
+	if (credit_due(&relay->credit, &ack.total)) {
+		relay_greet(relay);
+		link_send(relay->link, MSG_GR_ACK, 0, &ack);
+	}
+	if (credit_pending(&relay->credit))
+		relay_ask_later(relay);
+}
+
+static void
+ask_cb(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	relay_settle(arg);
+}
+
+struct relay *
+relay_new(struct conn *c, int fd)
+{
+	struct relay *relay = calloc(1, sizeof(*relay));
+
+	if (relay == NULL) {
+		close(fd);
+		return NULL;
+	}
+	relay->conn = c;
+	relay->ask_ms = ASK_SOON;
+	credit_init(&relay->credit);
+	STAILQ_INIT(&relay->events);
+	outq_init(&relay->held);
+	relay->link = link_new(c->gw->base, fd, ROLE_GATEWAY, ROLE_RUNNER,
+	    &relay_ops, relay);
+	relay->ev_ask = event_new(c->gw->base, -1, 0, ask_cb, relay);
+	if (relay->link == NULL || relay->ev_ask == NULL) {
+		relay_free(relay);
+		return NULL;
+	}
+	link_set_marks(relay->link, CALLS_MAX, CALLS_MAX / 4);
+	return relay;
+}
+
+void
+relay_free(struct relay *relay)
+{
+	struct event_item *item;
+
+	if (relay == NULL)
+		return;
+	link_free(relay->link);
+	if (relay->ev_ask != NULL)
+		event_free(relay->ev_ask);
+	while ((item = STAILQ_FIRST(&relay->events)) != NULL) {
+		STAILQ_REMOVE_HEAD(&relay->events, entry);
+		free(item);
+	}
+	credit_clear(&relay->credit);
+	outq_clear(&relay->held);
+	free(relay);
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: ISC */
+/* The control channel to the supervisor. */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "common/chan.h"
+#include "common/log.h"
+#include "gateway/gateway.h"
+
+struct sup {
+	struct gateway *gw;
+	struct chan *chan;
+};
+
+static void
+on_listener(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	struct sup *sup = arg;
+	char text[LOG_CLEAN_SIZE];
+
+	log_clean(text, msg->SG_LISTENER.listener.p,
+	    msg->SG_LISTENER.listener.len);
+	if (listeners_add(sup->gw->listeners, chan_take_fd(fds, 0)) == -1)
+		fatalx("cannot serve %s", text);
+	log_debug("sup", "serving %s", text);
+}
+
+/* With the broker's channel everything is there that serving takes. */
+static void
+on_broker(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	struct fields_HELLO hello = {
+		.version = PROTO_VERSION,
+		.oldest = PROTO_OLDEST,
+	};
+	struct sup *sup = arg;
+
+	(void)msg;
+	upstream_connect(sup->gw->upstream, chan_take_fd(fds, 0));
+	if (chan_phase(sup->chan) != PHASE_START)
+		return;
+	chan_set_phase(sup->chan, PHASE_UP);
+	chan_send(sup->chan, MSG_GS_HELLO, &hello, NULL, 0);
+}
+
+static void
+on_ping(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	struct sup *sup = arg;
+	struct fields_PING pong = { .count = msg->PING.count };
+
+	(void)fds;
+	chan_send(sup->chan, MSG_GS_PONG, &pong, NULL, 0);
+}
+
+static void
+on_stop(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	struct sup *sup = arg;
+
+	(void)fds;
+	chan_set_phase(sup->chan, PHASE_STOP);
+	gateway_stop(sup->gw, msg->STOP.grace_ms);
+}
+
+/*
+ * The configuration was read before there was a loop; a second one breaks the
+ * rules, but a superior's messages still need somebody to take them.
+ */
+static void
+on_config(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	(void)arg;
+	(void)msg;
+	(void)fds;
+	fatalx("configured twice");
+}
+
+static const struct chan_handler handlers[] = {
+	{ MSG_SG_CONFIG, on_config },
+	{ MSG_SG_LISTENER, on_listener },
+	{ MSG_SG_BROKER, on_broker },
+	{ MSG_SG_PING, on_ping },
+	{ MSG_SG_STOP, on_stop },
+};
+
+static void
+lost(void *arg, const char *why)
+{
+	struct sup *sup = arg;
+
+	if (!sup->gw->stopping)
+		log_warnx("the supervisor is lost: %s", why == NULL ?
+		    "it closed the channel" : why);
+	gateway_stop(sup->gw, CONN_LINGER_MS);
+}
+
+static const struct chan_ops ops = {
+	.handlers = handlers,
+	.nhandlers = sizeof(handlers) / sizeof(handlers[0]),
+	.lost = lost,
+};
+
+struct sup *
+sup_new(struct gateway *gw, int fd)
+{
+	struct sup *sup = calloc(1, sizeof(*sup));
+
+	if (sup == NULL)
+		return NULL;
+	sup->gw = gw;
+	sup->chan = chan_new(gw->base, fd, ROLE_GATEWAY, ROLE_SUPERVISOR,
+	    &ops, sup);
+	if (sup->chan == NULL) {
+		free(sup);
+		return NULL;
+	}
+	return sup;
+}
+
+void
+sup_free(struct sup *sup)
+{
+	if (sup == NULL)
+		return;
+	chan_free(sup->chan);
+	free(sup);
+}

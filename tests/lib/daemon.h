@@ -47,6 +47,9 @@ size_t daemon_find(const struct daemon *daemon, const char *name, pid_t *pids,
 int daemon_wait_for(const struct daemon *daemon, const char *name,
     size_t count, int ms);
 
+/* Wait until there is none of them; 0, or -1 after "ms". */
+int daemon_wait_none(const struct daemon *daemon, const char *name, int ms);
+
 /*
  * The process of this daemon at the server's end of the TCP connection that
  * has "port" on the client's side: which gateway carries it.  0 when none

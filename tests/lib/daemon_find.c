@@ -78,6 +78,22 @@ daemon_wait_for(const struct daemon *daemon, const char *name, size_t count,
 	return wait_until(daemon_has, &wanted, ms);
 }
 
+static int
+daemon_has_none(void *arg)
+{
+	struct daemon_wanted *wanted = arg;
+
+	return daemon_find(wanted->daemon, wanted->name, NULL, 0) == 0;
+}
+
+int
+daemon_wait_none(const struct daemon *daemon, const char *name, int ms)
+{
+	struct daemon_wanted wanted = { daemon, name, 0 };
+
+	return wait_until(daemon_has_none, &wanted, ms);
+}
+
 pid_t
 daemon_owner_of(const struct daemon *daemon, int port)
 {

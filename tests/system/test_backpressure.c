@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A client that does not read, a job that does not read, requests without
- * end: memory stays bounded, nothing wedges, and control still works.
+ * A client that does not read, a job that does not read: memory stays
+ * bounded, nothing wedges, and control still works.
  */
 #include "config.h"
 
@@ -32,9 +32,6 @@
 #define PRESSURE_MS 60000
 #define RETAINED (8 * 1024)	/* KiB */
 #define ALLOWED (4 * 1024)	/* KiB */
-#define PIPELINED 2000
-#define LARGE 100
-#define PARKED 3000
 #define SEED 4711
 
 /* A flood that moves no more: the same count often enough in a row. */
@@ -146,126 +143,6 @@ story_unread(struct daemon *daemon)
 	    "terminate reaches it although the client does not read");
 	call_free(call);
 	free(id);
-}
-
-static void
-story_pipelined(struct daemon *daemon)
-{
-	struct call *call = call_attach(daemon_url(daemon), NULL);
-	struct json_object *reply;
-	uint64_t began = clock_ms();
-	int i, answered = 0;
-
-	for (i = 0; call != NULL && i < PIPELINED; i++)
-		if (call_send(call, i % 2 ? "environment/status" :
-		    "process/terminate", i % 2 ? NULL :
-		    call_process_params("nobody")) == -1)
-			break;
-	/* The first two ids went into attaching. */
-	for (i = 0; call != NULL && i < PIPELINED; i++) {
-		reply = call_wait(call, i + 2, PRESSURE_MS);
-		if (!json_object_object_get_ex(reply, "result", NULL))
-			i = PIPELINED;
-		else
-			answered++;
-		json_object_put(reply);
-	}
-	tap_ok(answered == PIPELINED, "%d requests without reading: %d "
-	    "answered in %" PRIu64 " ms", PIPELINED, answered,
-	    clock_ms() - began);
-	call_free(call);
-}
-
-static int
-has_output(struct json_object *reply, size_t *bytes)
-{
-	struct json_object *result, *chunks, *chunk;
-	size_t i, n;
-
-	*bytes = 0;
-	if (!json_object_object_get_ex(reply, "result", &result) ||
-	    !json_object_object_get_ex(result, "chunks", &chunks))
-		return 0;
-	n = json_object_array_length(chunks);
-	for (i = 0; i < n; i++)
-		if (json_object_object_get_ex(
-		    json_object_array_get_idx(chunks, i), "chunk", &chunk))
-			*bytes += B64_DECODED(
-			    (size_t)json_object_get_string_len(chunk));
-	return 1;
-}
-
-/* Answers of a megabyte each, asked for all at once. */
-static void
-story_large(struct daemon *daemon)
-{
-	struct party *party = party_new(daemon, "large");
-	struct party_job *job = NULL;
-	struct json_object *reply;
-	int64_t ids[LARGE];
-	int i, answered = 0;
-	size_t bytes;
-
-	if (party != NULL)
-		job = party_start(party, PARTY_PIPES, "large");
-	if (!tap_ok(job != NULL && party_ask_output(party, job, 1 << 19) == 0
-	    && party_settle(party) == 0, "a megabyte of output")) {
-		party_free(party);
-		return;
-	}
-	for (i = 0; i < LARGE; i++)
-		ids[i] = call_send(party_call(party), "process/read",
-		    call_process_params("large"));
-	for (i = 0; i < LARGE; i++) {
-		reply = call_wait(party_call(party), ids[i], PRESSURE_MS);
-		answered += has_output(reply, &bytes) && bytes >= 1 << 20;
-		json_object_put(reply);
-	}
-	tap_ok(answered == LARGE, "%d answers of a megabyte: %d came", LARGE,
-	    answered);
-	tap_ok(party_finish(party, job) == 0, "the connection goes on %s",
-	    party_error(party));
-	party_free(party);
-}
-
-static void
-story_parked(struct daemon *daemon)
-{
-	struct call *call = call_attach(daemon_url(daemon), NULL);
-	struct json_object *params, *reply;
-	char *id = job_id("parked");
-	int64_t *ids = xcalloc(PARKED, sizeof(*ids));
-	int i, answered = 0;
-
-	if (!tap_ok(start(call, daemon, PARTY_DEAF, id) == 0,
-	    "a silent job"))
-		goto out;
-	for (i = 0; i < PARKED; i++) {
-		params = call_process_params(id);
-		json_object_object_add(params, "waitMs",
-		    json_object_new_int(10 * PRESSURE_MS));
-		ids[i] = call_send(call, "process/read", params);
-	}
-	reply = call_request(call, "environment/status", NULL);
-	tap_ok(reply != NULL, "a request behind %d waiting reads is answered",
-	    PARKED);
-	json_object_put(reply);
-	reply = call_request(call, "process/terminate",
-	    call_process_params(id));
-	tap_ok(reply != NULL, "and so is terminate");
-	json_object_put(reply);
-	for (i = 0; i < PARKED; i++) {
-		reply = call_wait(call, ids[i], PRESSURE_MS);
-		answered += json_object_object_get_ex(reply, "result", NULL);
-		json_object_put(reply);
-		if (reply == NULL)
-			break;
-	}
-	tap_ok(answered == PARKED, "which answers all of them (%d)", answered);
-out:
-	free(ids);
-	free(id);
-	call_free(call);
 }
 
 /* Three megabytes: more than the job's queue, less than what is parked. */
@@ -458,9 +335,6 @@ main(void)
 
 	if (tap_ok(daemon != NULL, "holdfastd runs")) {
 		story_unread(daemon);
-		story_pipelined(daemon);
-		story_large(daemon);
-		story_parked(daemon);
 		story_unread_stdin(daemon);
 		story_stuffed(daemon);
 		story_detached(daemon);

@@ -32,12 +32,6 @@
 #define SLOW_ONES 30
 #define HANDSHAKE "1000"
 
-static int
-runners_are_gone(void *arg)
-{
-	return daemon_find(arg, "holdfast-runner", NULL, 0) == 0;
-}
-
 /* One session: every third one has work, every fourth is resumed. */
 static int
 cycle(struct daemon *daemon, int i)
@@ -77,14 +71,16 @@ story_cycles(struct daemon *daemon)
 
 	for (i = 0; i < CYCLES / 5; i++)
 		bad += cycle(daemon, i) != 0;
-	wait_until(runners_are_gone, daemon, DESCRIPTORS_MS);
+	daemon_wait_none(daemon, "holdfast-runner",
+	    DESCRIPTORS_MS);
 	before = usage_take(daemon);
 	began = clock_ms();
 	for (i = 0; i < CYCLES; i++)
 		bad += cycle(daemon, i) != 0;
 	tap_ok(bad == 0, "%d sessions came and went in %llu ms", CYCLES,
 	    (unsigned long long)(clock_ms() - began));
-	tap_ok(wait_until(runners_are_gone, daemon, DESCRIPTORS_MS) == 0,
+	tap_ok(daemon_wait_none(daemon, "holdfast-runner",
+	    DESCRIPTORS_MS) == 0,
 	    "their runners are gone");
 	usage_check(before, 1024);
 	usage_free(before);

@@ -68,12 +68,6 @@ marked_are_gone(void *arg)
 	return procfs_marked(arg, NULL, 0) == 0;
 }
 
-static int
-runners_are_gone(void *arg)
-{
-	return daemon_find(arg, "holdfast-runner", NULL, 0) == 0;
-}
-
 static char *
 mark_new(const char *story)
 {
@@ -249,7 +243,8 @@ story_expiry(void)
 		session = xstrdup(call_session(call));
 		call_free(call);
 		check_gone(mark, "expiry");
-		tap_ok(wait_until(runners_are_gone, daemon, ENDINGS_MS) == 0,
+		tap_ok(daemon_wait_none(daemon, "holdfast-runner",
+	    ENDINGS_MS) == 0,
 		    "no runner is left");
 		check_resume_fails(daemon, session);
 		free(session);

@@ -22,10 +22,9 @@
 #include <json-c/json.h>
 
 #include "common/clock.h"
-#include "common/xmalloc.h"
 #include "tests/lib/call.h"
 #include "tests/lib/daemon.h"
-#include "tests/lib/procfs.h"
+#include "tests/lib/raw.h"
 #include "tests/lib/tap.h"
 #include "tests/lib/wait.h"
 #include "tests/system/party.h"
@@ -78,40 +77,22 @@ moment_idle(struct rounds *r)
 static int
 rounds_send_waif(struct rounds *r, const char *resume)
 {
-	static const char mask[4];
-	const char *url = daemon_url(r->daemon);
-	char *json, *text;
-	int rc;
+	char text[RAW_BEGIN_MAX + 256], *json = raw_initialize(resume);
+	size_t len = raw_begin(text, daemon_url(r->daemon));
 
-	if ((r->waif = wire_connect(url, PARTY_MS)) == NULL)
-		return -1;
-	json = resume == NULL ? xstrdup("{\"id\":1,\"method\":\"initialize\","
-	    "\"params\":{\"clientName\":\"waif\",\"resumeSessionId\":null}}")
-	    : xasprintf("{\"id\":1,\"method\":\"initialize\",\"params\":{"
-	    "\"clientName\":\"waif\",\"resumeSessionId\":\"%s\"}}", resume);
-	text = xasprintf("GET / HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\n"
-	    "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-	    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-	    "\x81%c", url + strlen("ws://"), (int)(0x80 | strlen(json)));
-	rc = wire_send_raw(r->waif, text, strlen(text), PARTY_MS);
-	if (rc == 0)
-		rc = wire_send_raw(r->waif, mask, sizeof(mask), PARTY_MS);
-	if (rc == 0)
-		rc = wire_send_raw(r->waif, json, strlen(json), PARTY_MS);
+	len += raw_frame(text + len, json);
 	free(json);
-	free(text);
-	return rc;
+	r->waif = wire_connect(daemon_url(r->daemon), PARTY_MS);
+	return r->waif == NULL ? -1 :
+	    wire_send_raw(r->waif, text, len, PARTY_MS);
 }
 
 /* Somebody is just getting a session from the gateway that carries work. */
 static int
 moment_attach(struct rounds *r)
 {
-	int rc;
-
 	daemon_pin(r->daemon, party_gateway(r->parties[WORK]));
-	rc = rounds_send_waif(r, NULL);
-	return rc;
+	return rounds_send_waif(r, NULL);
 }
 
 /* The session is just being resumed through the gateway that dies. */

@@ -26,7 +26,7 @@
 #include "common/xmalloc.h"
 #include "tests/lib/call.h"
 #include "tests/lib/daemon.h"
-#include "tests/lib/procfs.h"
+#include "tests/lib/raw.h"
 #include "tests/lib/tap.h"
 #include "tests/lib/wait.h"
 #include "tests/system/usage.h"
@@ -52,34 +52,18 @@ struct tally {
 static char *
 attempt_text(const char *url, const char *touched, size_t *len)
 {
-	char *json[3], *text, *p;
-	size_t n, i;
+	char *initialize = raw_initialize(NULL), *start, *text;
 
-	json[0] = xstrdup("{\"id\":1,\"method\":\"initialize\",\"params\":"
-	    "{\"clientName\":\"x\"}}");
-	json[1] = xstrdup("{\"method\":\"initialized\"}");
-	json[2] = xasprintf("{\"id\":2,\"method\":\"process/start\",\"params\":"
+	start = xasprintf("{\"id\":2,\"method\":\"process/start\",\"params\":"
 	    "{\"processId\":\"p\",\"argv\":[\"/bin/touch\",\"%s\"],\"cwd\":"
 	    "\"file:///\",\"env\":{},\"tty\":false}}", touched);
-	text = xasprintf("GET / HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\n"
-	    "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-	    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-	    url + strlen("ws://"));
-	*len = strlen(text);
-	text = xreallocarray(text, *len + 4096, 1);
-	p = text + *len;
-	for (i = 0; i < 3; i++) {
-		n = strlen(json[i]);
-		*p++ = (char)0x81;
-		*p++ = (char)(0x80 | 126);
-		*p++ = (char)(n >> 8);
-		*p++ = (char)n;
-		memset(p, 0, 4);
-		memcpy(p + 4, json[i], n);
-		p += 4 + n;
-		free(json[i]);
-	}
-	*len = (size_t)(p - text);
+	text = xmalloc(RAW_BEGIN_MAX + 4096);
+	*len = raw_begin(text, url);
+	*len += raw_frame(text + *len, initialize);
+	*len += raw_frame(text + *len, "{\"method\":\"initialized\"}");
+	*len += raw_frame(text + *len, start);
+	free(initialize);
+	free(start);
 	return text;
 }
 

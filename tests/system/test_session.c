@@ -22,7 +22,7 @@
 #include "common/xmalloc.h"
 #include "tests/lib/call.h"
 #include "tests/lib/daemon.h"
-#include "tests/lib/procfs.h"
+#include "tests/lib/raw.h"
 #include "tests/lib/tap.h"
 #include "tests/lib/wait.h"
 #include "tests/system/party.h"
@@ -225,43 +225,20 @@ story_simultaneous(struct daemon *daemon)
 	free(session);
 }
 
-/* A masked text frame with a mask of zeros, appended to "to". */
-static size_t
-put_frame(char *to, const char *text)
-{
-	size_t len = strlen(text), n = 0;
-
-	to[n++] = (char)0x81;
-	to[n++] = (char)(0x80 | (len < 126 ? len : 126));
-	if (len >= 126) {
-		to[n++] = (char)(len >> 8);
-		to[n++] = (char)len;
-	}
-	memset(to + n, 0, 4);
-	memcpy(to + n + 4, text, len);
-	return n + 4 + len;
-}
-
 static void
 story_one_segment(struct daemon *daemon)
 {
 	struct wire *wire = wire_connect(daemon_url(daemon), SESSION_MS);
 	struct wire_message message = { .kind = WIRE_ERROR };
-	char buf[2048];
-	int i, n, answers = 0;
-	size_t len;
+	char buf[2048], *json = raw_initialize(NULL);
+	size_t len = raw_begin(buf, daemon_url(daemon));
+	int i, answers = 0;
 
-	n = snprintf(buf, sizeof(buf), "GET / HTTP/1.1\r\nHost: %s\r\n"
-	    "Connection: Upgrade\r\nUpgrade: websocket\r\n"
-	    "Sec-WebSocket-Version: 13\r\n"
-	    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-	    daemon_url(daemon) + strlen("ws://"));
-	len = (size_t)n;
-	len += put_frame(buf + len, "{\"id\":1,\"method\":\"initialize\","
-	    "\"params\":{\"clientName\":\"hasty\"}}");
-	len += put_frame(buf + len, "{\"method\":\"initialized\"}");
-	len += put_frame(buf + len,
+	len += raw_frame(buf + len, json);
+	len += raw_frame(buf + len, "{\"method\":\"initialized\"}");
+	len += raw_frame(buf + len,
 	    "{\"id\":2,\"method\":\"environment/status\"}");
+	free(json);
 	if (wire == NULL ||
 	    wire_send_raw(wire, buf, len, SESSION_MS) == -1 ||
 	    wire_read_head(wire, SESSION_MS) != 101) {
@@ -361,12 +338,6 @@ story_deadline(struct daemon *daemon)
 	party_free(party);
 }
 
-static int
-runners_are_gone(void *arg)
-{
-	return daemon_find(arg, "holdfast-runner", NULL, 0) == 0;
-}
-
 static void
 story_goodbye(struct daemon *daemon)
 {
@@ -412,7 +383,8 @@ main(void)
 	if (tap_ok(daemon != NULL, "holdfastd runs")) {
 		story_time_to_live(daemon);
 		story_deadline(daemon);
-		tap_ok(wait_until(runners_are_gone, daemon, SESSION_MS) == 0,
+		tap_ok(daemon_wait_none(daemon, "holdfast-runner",
+	    SESSION_MS) == 0,
 		    "no runner outlives its session");
 		tap_ok(daemon_stop(daemon, SESSION_MS) == 0,
 		    "holdfastd ends with 0");

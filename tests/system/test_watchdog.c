@@ -164,12 +164,6 @@ can_attach(void *arg)
 	return call != NULL;
 }
 
-static int
-runners_are_gone(void *arg)
-{
-	return daemon_find(arg, "holdfast-runner", NULL, 0) == 0;
-}
-
 static void
 story_broker(struct daemon *daemon)
 {
@@ -185,8 +179,8 @@ story_broker(struct daemon *daemon)
 		check_replaced(&r, "a hung broker");
 		tap_ok(wait_until(can_attach, daemon, WATCHDOG_MS) == 0,
 		    "the next broker makes sessions");
-		tap_ok(wait_until(runners_are_gone, daemon,
-		    WATCHDOG_MS) == 0, "the sessions of the last one ended");
+		tap_ok(daemon_wait_none(daemon, "holdfast-runner",
+	    WATCHDOG_MS) == 0, "the sessions of the last one ended");
 	}
 	party_free(party);
 }

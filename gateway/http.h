@@ -63,7 +63,7 @@ struct http_head {
 	bool upgrade;		/* there is an Upgrade header */
 	bool upgrade_websocket;	/* and it has the token websocket */
 	bool version_13;	/* and that is 13 */
-	bool forwarded;		/* Forwarded, X-Forwarded-For, X-Real-IP or Via */
+	bool forwarded;		/* Forwarded, X-Forwarded-For, X-Real-IP, Via */
 	bool body;		/* Content-Length above 0, Transfer-Encoding */
 
 	size_t scanned;		/* private: no end of head before here */
@@ -110,11 +110,11 @@ enum http_bearer http_bearer(const struct http_head *head,
     struct http_span *token);
 
 /*
- * Write a plain answer to "out", which has room for "cap" bytes
- * and a terminating NUL (HTTP_ANSWER_MAX always suffices): status, Connection: close, the length,
- * the body, and what the status asks for besides (401, 405, 426).
- * "head_only" leaves the body out, for HEAD.  Returns the length, or -1 when
- * it does not fit.
+ * Write a plain answer to "out", which has room for "cap" bytes, a
+ * terminating NUL included (HTTP_ANSWER_MAX always suffices): status,
+ * Connection: close, the length, the body, and what the status asks for
+ * besides (401, 405, 426, 503).  "head_only" leaves the body out, for HEAD.
+ * Returns the length, or -1 when it does not fit.
  */
 ssize_t http_format_answer(char *out, size_t cap, int status,
     const char *body, bool head_only);

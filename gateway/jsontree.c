@@ -7,12 +7,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
 
 #include <json-c/json.h>
 
+#include "gateway/jsonstr.h"
 #include "gateway/jsontree.h"
 
 /* Scratch above this is not kept. */
@@ -31,37 +29,8 @@ struct cursor {
 	size_t values;
 };
 
-static const char too_early[] = "the text ends early";
-static const char bad_string[] = "a string is not well-formed";
 static const char bad_value[] = "a value is not well-formed";
 static const char out_of_memory[] = "out of memory";
-
-size_t
-jsontree_plain_run(const char *text, size_t len)
-{
-	size_t i = 0;
-#if defined(__SSE2__)
-	const __m128i quote = _mm_set1_epi8('"');
-	const __m128i slash = _mm_set1_epi8('\\');
-	const __m128i control = _mm_set1_epi8(31);
-	__m128i hit, v;
-	int mask;
-
-	for (; i + 16 <= len; i += 16) {
-		v = _mm_loadu_si128((const __m128i *)(const void *)(text + i));
-		hit = _mm_or_si128(_mm_cmpeq_epi8(v, quote),
-		    _mm_cmpeq_epi8(v, slash));
-		hit = _mm_or_si128(hit,
-		    _mm_cmpeq_epi8(_mm_min_epu8(v, control), v));
-		if ((mask = _mm_movemask_epi8(hit)) != 0)
-			return i + (size_t)__builtin_ctz((unsigned int)mask);
-	}
-#endif
-	while (i < len && (unsigned char)text[i] > 31 && text[i] != '"' &&
-	    text[i] != '\\')
-		i++;
-	return i;
-}
 
 static int
 peek(const struct cursor *c)
@@ -111,165 +80,6 @@ attach_new(struct cursor *c, struct json_object *value)
 	return value == NULL ? out_of_memory : attach(c, value);
 }
 
-static int
-scratch_reserve(struct jsontree_scratch *scratch, size_t need)
-{
-	char *bigger;
-
-	if (need <= scratch->room)
-		return 0;
-	if ((bigger = realloc(scratch->at, need * 2)) == NULL)
-		return -1;
-	scratch->at = bigger;
-	scratch->room = need * 2;
-	return 0;
-}
-
-static void
-scratch_trim(struct jsontree_scratch *scratch, size_t keep)
-{
-	if (scratch->room <= keep)
-		return;
-	free(scratch->at);
-	scratch->at = NULL;
-	scratch->room = 0;
-}
-
-/* Four hex digits behind \u, or -1. */
-static int32_t
-lex_hex4(struct cursor *c)
-{
-	int32_t v = 0;
-	int ch, i;
-
-	for (i = 0; i < 4; i++) {
-		ch = peek(c);
-		if (ch >= '0' && ch <= '9')
-			v = v << 4 | (ch - '0');
-		else if ((ch | 0x20) >= 'a' && (ch | 0x20) <= 'f')
-			v = v << 4 | ((ch | 0x20) - 'a' + 10);
-		else
-			return -1;
-		c->at++;
-	}
-	return v;
-}
-
-/* The code point behind \u; surrogates must come in pairs. */
-static int32_t
-lex_code_point(struct cursor *c)
-{
-	int32_t low, v;
-
-	if ((v = lex_hex4(c)) < 0xd800 || v > 0xdfff)
-		return v;
-	if (v > 0xdbff || c->end - c->at < 2 || c->at[0] != '\\' ||
-	    c->at[1] != 'u')
-		return -1;
-	c->at += 2;
-	if ((low = lex_hex4(c)) < 0xdc00 || low > 0xdfff)
-		return -1;
-	return 0x10000 + ((v - 0xd800) << 10) + (low - 0xdc00);
-}
-
-static size_t
-put_utf8(char *to, int32_t v)
-{
-	size_t i, n = v < 0x80 ? 1 : v < 0x800 ? 2 : v < 0x10000 ? 3 : 4;
-
-	if (n == 1) {
-		to[0] = (char)v;
-		return 1;
-	}
-	for (i = n - 1; i > 0; i--, v >>= 6)
-		to[i] = (char)(0x80 | (v & 0x3f));
-	to[0] = (char)((0xf00 >> n & 0xff) | v);
-	return n;
-}
-
-/*
- * Unescape what follows a backslash to "to", which has room for four bytes.
- * Returns how many were written, 0 for none.
- */
-static size_t
-lex_escape(struct cursor *c, char *to)
-{
-	static const char letters[] = "\"\\/bfnrt";
-	static const char meant[] = "\"\\/\b\f\n\r\t";
-	const char *p;
-	int32_t v;
-
-	if (c->at == c->end)
-		return 0;
-	if (*c->at == 'u') {
-		c->at++;
-		return (v = lex_code_point(c)) == -1 ? 0 : put_utf8(to, v);
-	}
-	p = memchr(letters, *c->at++, sizeof(letters) - 1);
-	if (p == NULL)
-		return 0;
-	*to = meant[p - letters];
-	return 1;
-}
-
-/*
- * Read on in a string that holds an escape, up to its closing quote, and
- * leave it unescaped and terminated in "scratch".  The string starts at
- * "start".
- */
-static const char *
-lex_escaped(struct cursor *c, const char *start,
-    struct jsontree_scratch *scratch, size_t *len)
-{
-	size_t n = (size_t)(c->at - start), run;
-
-	if (scratch_reserve(scratch, n + 1) == -1)
-		return out_of_memory;
-	memcpy(scratch->at, start, n);
-	for (;;) {
-		run = jsontree_plain_run(c->at, (size_t)(c->end - c->at));
-		if (scratch_reserve(scratch, n + run + 8) == -1)
-			return out_of_memory;
-		memcpy(scratch->at + n, c->at, run);
-		n += run;
-		c->at += run;
-		if (c->at == c->end)
-			return too_early;
-		if (*c->at == '"')
-			break;
-		if (*c->at++ != '\\')
-			return "a string holds a raw control character";
-		if ((run = lex_escape(c, scratch->at + n)) == 0)
-			return c->at == c->end ? too_early : bad_string;
-		n += run;
-	}
-	c->at++;
-	scratch->at[n] = '\0';
-	*len = n;
-	return NULL;
-}
-
-/*
- * Read a string behind its opening quote.  It is either where it stands, or
- * in "scratch" if it holds escapes.
- */
-static const char *
-lex_string(struct cursor *c, struct jsontree_scratch *scratch,
-    const char **at, size_t *len)
-{
-	const char *start = c->at, *why;
-
-	c->at += jsontree_plain_run(c->at, (size_t)(c->end - c->at));
-	if (peek(c) == '"') {
-		*at = start;
-		*len = (size_t)(c->at++ - start);
-		return NULL;
-	}
-	if ((why = lex_escaped(c, start, scratch, len)) == NULL)
-		*at = scratch->at;
-	return why;
-}
-
 /* A stand-in: the length as its content, and the bytes as its user data. */
 static struct json_object *
 new_long_string(const char *at, size_t len)
@@ -309,7 +119,8 @@ lex_string_value(struct cursor *c)
 	size_t len;
 
 	c->at++;
-	if ((why = lex_string(c, &c->tree->string, &at, &len)) != NULL)
+	why = jsonstr_read(&c->at, c->end, &c->tree->string, &at, &len);
+	if (why != NULL)
 		return why;
 	if (len >= JSONTREE_LONG && at != c->tree->string.at)
 		return attach_new(c, new_long_string(at, len));
@@ -319,18 +130,19 @@ lex_string_value(struct cursor *c)
 static const char *
 lex_name(struct cursor *c)
 {
-	struct jsontree_scratch *scratch = &c->tree->name;
+	struct jsonstr_scratch *scratch = &c->tree->name;
 	const char *at, *why;
 	size_t len;
 	int ch;
 
 	if ((ch = skip_space(c)) != '"')
-		return ch == -1 ? too_early : "a member name is missing";
+		return ch == -1 ? jsonstr_too_early :
+		    "a member name is missing";
 	c->at++;
-	if ((why = lex_string(c, scratch, &at, &len)) != NULL)
+	if ((why = jsonstr_read(&c->at, c->end, scratch, &at, &len)) != NULL)
 		return why;
 	if (at != scratch->at) {
-		if (scratch_reserve(scratch, len + 1) == -1)
+		if (jsonstr_reserve(scratch, len + 1) == -1)
 			return out_of_memory;
 		memcpy(scratch->at, at, len);
 		scratch->at[len] = '\0';
@@ -339,7 +151,7 @@ lex_name(struct cursor *c)
 	if (memchr(scratch->at, '\0', len) != NULL)
 		return "a member name holds a NUL";
 	if ((ch = skip_space(c)) != ':')
-		return ch == -1 ? too_early : "a colon is missing";
+		return ch == -1 ? jsonstr_too_early : "a colon is missing";
 	c->at++;
 	return NULL;
 }
@@ -481,7 +293,7 @@ lex_value(struct cursor *c)
 	case 'n':
 		return lex_word(c, "null") ? attach(c, NULL) : bad_value;
 	case -1:
-		return too_early;
+		return jsonstr_too_early;
 	default:
 		return lex_number(c);
 	}
@@ -496,7 +308,7 @@ lex_after(struct cursor *c)
 	while (c->depth > 0) {
 		ch = skip_space(c);
 		if (ch == -1)
-			return too_early;
+			return jsonstr_too_early;
 		if (ch == (in_object(c) ? '}' : ']')) {
 			c->at++;
 			c->depth--;
@@ -550,8 +362,8 @@ jsontree_parse(struct jsontree *tree, const char *text, size_t len,
 	c.first = false;
 	c.values = 0;
 	why = lex_text(&c);
-	scratch_trim(&tree->name, SCRATCH_KEEP);
-	scratch_trim(&tree->string, SCRATCH_KEEP);
+	jsonstr_trim(&tree->name, SCRATCH_KEEP);
+	jsonstr_trim(&tree->string, SCRATCH_KEEP);
 	if (why == NULL)
 		*root = c.stack[0];
 	else
@@ -562,6 +374,6 @@ jsontree_parse(struct jsontree *tree, const char *text, size_t len,
 void
 jsontree_clear(struct jsontree *tree)
 {
-	scratch_trim(&tree->name, 0);
-	scratch_trim(&tree->string, 0);
+	jsonstr_trim(&tree->name, 0);
+	jsonstr_trim(&tree->string, 0);
 }

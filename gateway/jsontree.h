@@ -10,6 +10,8 @@
 
 #include <stddef.h>
 
+#include "gateway/jsonstr.h"
+
 struct json_object;
 
 /* String values of this many bytes and more stay in the text. */
@@ -22,20 +24,14 @@ struct json_object;
 /* The deepest nesting that can be asked for. */
 #define JSONTREE_DEPTH_MAX 64
 
-/* Where unescaped text is put; kept from one parse to the next. */
-struct jsontree_scratch {
-	char *at;
-	size_t room;
-};
-
 /* To be initialised with zeros but for the limits. */
 struct jsontree {
 	unsigned int max_depth;	/* levels, the outermost included */
 	size_t max_values;	/* by weight */
 
 	/* private */
-	struct jsontree_scratch name;
-	struct jsontree_scratch string;
+	struct jsonstr_scratch name;
+	struct jsonstr_scratch string;
 };
 
 /*
@@ -60,11 +56,5 @@ void jsontree_clear(struct jsontree *tree);
  */
 int jsontree_string(struct json_object *value, const char **bytes,
     size_t *len);
-
-/*
- * How many of the "len" bytes at "text" come before the first quote,
- * backslash or control character.
- */
-size_t jsontree_plain_run(const char *text, size_t len);
 
 #endif

@@ -9,6 +9,7 @@
 #include <criterion/criterion.h>
 #include <json-c/json.h>
 
+#include "gateway/jsonstr.h"
 #include "gateway/jsontree.h"
 #include "gateway/jsonw.h"
 #include "gateway/rpc.h"
@@ -420,7 +421,7 @@ Test(rpc, plain_run)
 		for (i = 0; i < sizeof(text); i++) {
 			memset(text, 0xe4, sizeof(text));
 			text[i] = (char)c;
-			cr_assert_eq(jsontree_plain_run(text, sizeof(text)),
+			cr_assert_eq(jsonstr_plain_run(text, sizeof(text)),
 			    c < ' ' || c == '"' || c == '\\' ? i :
 			    sizeof(text), "%d at %zu", c, i);
 		}

@@ -258,14 +258,6 @@ void run_exited(struct run *run, int status);
 pid_t run_pid(const struct run *run);
 void run_free(struct run *run);
 
-/* fork.c: how a runner is started. */
-
-/*
- * Start "path" as the tenant, with "control" as descriptor 3.  Returns its
- * process id, a child to be waited for, or -1 with errno.
- */
-pid_t fork_runner(const struct tenant *tenant, const char *path, int control);
-
 /* sweep.c: children collected, orphans killed, sessions ended for good. */
 
 int sweep_init(struct broker *broker);

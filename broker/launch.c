@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Starting the programs that the supervisor watches. */
+/* Starting the other programs. */
 #include "config.h"
 
 #include <errno.h>
@@ -97,23 +97,37 @@ launch_set_fds(int control)
 	return dup2(STDERR_FILENO, STDOUT_FILENO) == -1 ? -1 : 0;
 }
 
+static int
+launch_become(const struct launch_as *as)
+{
+	if (as == NULL)
+		return 0;
+	if ((as->uid != geteuid() || as->gid != getegid()) &&
+	    role_become(as->uid, as->gid, as->groups, as->ngroups) == -1)
+		return -1;
+	return chdir(as->cwd);
+}
+
 static void __attribute__((noreturn))
 launch_child(const char *path, const char *name, char *const env[],
-    int control)
+    int control, const struct launch_as *as)
 {
 	const char *argv[] = { name, NULL };
 
 	launch_reset_signals();
 	role_restore();
 	/* Apart from our terminal: its Ctrl-C is an order to us alone. */
-	if (setsid() != -1 && launch_set_fds(control) != -1)
+	if (setsid() != -1 && launch_set_fds(control) != -1 &&
+	    launch_become(as) != -1)
 		execve(path, (char *const *)(uintptr_t)argv, env);
-	dprintf(STDERR_FILENO, "holdfastd: %s: %s\n", path, strerror(errno));
+	dprintf(STDERR_FILENO, "%s: %s: %s\n", program_invocation_short_name,
+	    path, strerror(errno));
 	_exit(127);
 }
 
 pid_t
-launch(const char *path, const char *name, char *const env[], int control)
+launch(const char *path, const char *name, char *const env[], int control,
+    const struct launch_as *as)
 {
 	sigset_t all, before;
 	pid_t pid;
@@ -123,7 +137,7 @@ launch(const char *path, const char *name, char *const env[], int control)
 	sigprocmask(SIG_BLOCK, &all, &before);
 	pid = fork();
 	if (pid == 0)
-		launch_child(path, name, env, control);
+		launch_child(path, name, env, control, as);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	return pid;
 }

@@ -1,21 +1,33 @@
 /* SPDX-License-Identifier: ISC */
-/* Starting the programs that the supervisor watches. */
+/* Starting the other programs: the only fork(2) of supervisor and broker. */
 #ifndef BROKER_LAUNCH_H
 #define BROKER_LAUNCH_H
 
 #include <sys/types.h>
 
+#include <stddef.h>
+
+/* Who and where a program is to be, when not as and where we are. */
+struct launch_as {
+	uid_t uid;
+	gid_t gid;
+	const gid_t *groups;	/* supplementary */
+	size_t ngroups;
+	const char *cwd;
+};
+
 /*
  * Start "path" as "name" in a session of its own, with "control" as
  * ROLE_CONTROL_FD, /dev/null as standard input, our standard error as
- * standard output and error, and no other descriptor.  Signals have their
- * defaults there, umask and limits are the invoking user's.  "control" stays
- * the caller's.  Returns the process id, or -1 with errno; that the program
+ * standard output and error, and no other descriptor; with "as" (NULL: as we
+ * are), as that user and in that directory.  Signals have their defaults
+ * there, umask and limits are the invoking user's.  "control" stays the
+ * caller's.  Returns the process id, or -1 with errno; that the program
  * cannot be executed shows as exit status 127, with a message on standard
  * error.
  */
 pid_t launch(const char *path, const char *name, char *const env[],
-    int control);
+    int control, const struct launch_as *as);
 
 /*
  * The environments of the two.  The broker's is ours without what service

@@ -17,6 +17,7 @@
 
 #include "broker/broker.h"
 #include "broker/cgroup.h"
+#include "broker/launch.h"
 #include "broker/tenant.h"
 #include "common/chan.h"
 #include "common/log.h"
@@ -180,12 +181,20 @@ static int
 run_spawn(struct run *run)
 {
 	struct broker *broker = run->session->broker;
+	const struct tenant *tenant = broker->tenant;
+	struct launch_as as = {
+		.uid = tenant->uid,
+		.gid = tenant->gid,
+		.groups = tenant->groups,
+		.ngroups = tenant->ngroups,
+		.cwd = tenant->cwd,
+	};
 	int pair[2];
 
 	if (unix_pair(SOCK_SEQPACKET, pair) == -1)
 		return -1;
-	run->pid = fork_runner(broker->tenant, broker->settings.runner_path,
-	    pair[1]);
+	run->pid = launch(broker->settings.runner_path, "holdfast-runner",
+	    tenant->environment, pair[1], &as);
 	unix_close(&pair[1]);
 	if (run->pid == -1) {
 		run->pid = 0;

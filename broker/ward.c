@@ -150,7 +150,7 @@ ward_spawn(struct ward *ward)
 	if (unix_pair(SOCK_SEQPACKET, pair) == -1)
 		return -1;
 	ward->pid = launch(plan->path, program_name(kinds[plan->kind].program),
-	    plan->env, pair[1]);
+	    plan->env, pair[1], NULL);
 	saved = errno;
 	close(pair[1]);
 	if (ward->pid == -1) {

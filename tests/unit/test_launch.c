@@ -51,7 +51,8 @@ Test(launch, a_program_that_is_not_there_exits_with_127)
 	pid_t pid;
 
 	cr_assert_eq(unix_pair(SOCK_SEQPACKET, pair), 0);
-	pid = launch("/nonexistent/program", "program", none, pair[1]);
+	pid = launch("/nonexistent/program", "program", none, pair[1],
+	    NULL);
 	cr_assert_gt(pid, 0);
 	cr_assert_eq(waitpid(pid, &status, 0), pid);
 	cr_assert(WIFEXITED(status));

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: ISC */
+/* What the broker orders, and what it is told. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "broker/runner/runner.h"
+#include "common/chan.h"
+#include "common/log.h"
+#include "common/unix.h"
+
+static void
+control_on_config(void *arg, const union proto_any *msg,
+    struct chan_fds *fds)
+{
+	const struct fields_BR_CONFIG *config = &msg->BR_CONFIG;
+	struct fields_HELLO hello = {
+		.version = PROTO_VERSION,
+		.oldest = PROTO_OLDEST,
+	};
+	struct runner *runner = arg;
+	int cgroup;
+
+	if (proto_agree(config->version, config->oldest) == 0)
+		fatalx("the broker speaks version %u, this is version %u",
+		    config->version, PROTO_VERSION);
+	log_init("holdfast-runner", (enum log_level)config->log_level,
+	    config->syslog);
+	chan_set_version(runner->broker, config->version);
+	runner->retention_ms = config->retention_ms;
+	runner->hold_ms = config->hold_ms;
+	runner->window = config->window;
+	runner->retain_bytes = (size_t)config->retain_bytes;
+	runner->max_processes = config->max_processes;
+	runner->shell = strndup((const char *)config->shell_path.p,
+	    config->shell_path.len);
+	if (runner->shell == NULL)
+		fatal("configuration");
+	cgroup = chan_take_fd(fds, 0);
+	if (cgroup != -1)
+		runner->cgroup_fd = openat(cgroup, "cgroup.procs",
+		    O_WRONLY | O_CLOEXEC);
+	unix_close(&cgroup);
+	chan_send(runner->broker, MSG_RB_HELLO, &hello, NULL, 0);
+	chan_set_phase(runner->broker, PHASE_UP);
+}
+
+static void
+control_on_attachment(void *arg, const union proto_any *msg,
+    struct chan_fds *fds)
+{
+	struct runner *runner = arg;
+
+	if (runner->shell == NULL)
+		fatalx("an attachment came before the configuration");
+	if (runner->phase == RUNNER_SERVING)
+		runner_attach(runner, chan_take_fd(fds, 0),
+		    msg->GENERATION.generation);
+}
+
+static void
+control_on_detach(void *arg, const union proto_any *msg,
+    struct chan_fds *fds)
+{
+	struct runner *runner = arg;
+
+	(void)fds;
+	if (runner->attach != NULL &&
+	    runner->attach->generation == msg->GENERATION.generation)
+		runner_detach(runner);
+}
+
+static void
+control_on_end(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	struct runner *runner = arg;
+
+	(void)fds;
+	chan_set_phase(runner->broker, PHASE_STOP);
+	runner_end(runner, msg->BR_END.grace_ms, "order");
+}
+
+static void
+control_lost_cb(void *arg, const char *why)
+{
+	struct runner *runner = arg;
+
+	if (why != NULL)
+		log_warnx("broker: %s", why);
+	chan_free(runner->broker);
+	runner->broker = NULL;
+	runner_end(runner, LOST_GRACE_MS, "the broker is gone");
+}
+
+static const struct chan_handler handlers[] = {
+	{ MSG_BR_CONFIG, control_on_config },
+	{ MSG_BR_ATTACHMENT, control_on_attachment },
+	{ MSG_BR_DETACH, control_on_detach },
+	{ MSG_BR_END, control_on_end },
+};
+
+const struct chan_ops control_ops = {
+	.handlers = handlers,
+	.nhandlers = sizeof(handlers) / sizeof(handlers[0]),
+	.lost = control_lost_cb,
+};
+
+void
+runner_tell_detached(struct runner *runner, uint64_t generation)
+{
+	struct fields_GENERATION detached = { .generation = generation };
+
+	if (runner->broker != NULL &&
+	    chan_phase(runner->broker) != PHASE_START)
+		chan_send(runner->broker, MSG_RB_DETACHED, &detached, NULL,
+		    0);
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: ISC */
+/* The end of a session: nothing that it started may be left. */
+#include "config.h"
+
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <signal.h>
+
+#include <event2/event.h>
+
+#include "broker/runner/runner.h"
+#include "common/chan.h"
+#include "common/log.h"
+#include "common/reap.h"
+
+/* Between two looks for what is left, in milliseconds. */
+#define LOOK_FIRST 1
+#define LOOK_LAST 200
+
+static void
+end_timer(struct runner *runner, uint64_t ms)
+{
+	struct timeval tv = { .tv_sec = (time_t)(ms / 1000),
+		.tv_usec = (suseconds_t)(ms % 1000 * 1000) };
+
+	event_add(runner->end, &tv);
+}
+
+static void
+end_done(struct runner *runner)
+{
+	struct fields_NOTHING ended = { 0 };
+
+	if (runner->broker != NULL &&
+	    chan_phase(runner->broker) != PHASE_START)
+		chan_send(runner->broker, MSG_RB_ENDED, &ended, NULL, 0);
+	event_base_loopbreak(runner->base);
+}
+
+/*
+ * Nobody asks for exits any more, so the kernel may forget them by itself:
+ * what runs away by forking leaves more than could be collected.
+ */
+static void
+end_kill(struct runner *runner)
+{
+	uint64_t wait = LOOK_FIRST;
+	int alive;
+
+	if (runner->phase != RUNNER_KILLING)
+		signal(SIGCHLD, SIG_IGN);
+	runner->phase = RUNNER_KILLING;
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		continue;
+	alive = reap_signal(NULL, SIGKILL, NULL, NULL);
+	if (alive == -1)
+		log_warn("cannot look for processes");
+	if (alive == 0) {
+		end_done(runner);
+		return;
+	}
+	/* Soon at first; what does not die at once waits for a device. */
+	if (runner->kills < 64)
+		runner->kills++;
+	wait <<= runner->kills / 8;
+	end_timer(runner, wait < LOOK_LAST ? wait : LOOK_LAST);
+}
+
+void
+runner_end_cb(int fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	end_kill(arg);
+}
+
+void
+runner_end_check(struct runner *runner)
+{
+	siginfo_t info;
+
+	if (runner->phase == RUNNER_ENDING && waitid(P_ALL, 0, &info,
+	    WEXITED | WNOHANG | WNOWAIT | __WALL) == -1 && errno == ECHILD)
+		end_done(runner);
+}
+
+void
+runner_end(struct runner *runner, uint64_t grace_ms, const char *reason)
+{
+	if (runner->phase == RUNNER_KILLING)
+		return;
+	if (runner->phase == RUNNER_SERVING) {
+		log_debug("session", "ends: %s", reason);
+		runner_detach(runner);
+	}
+	runner->phase = RUNNER_ENDING;
+	if (grace_ms == 0) {
+		end_kill(runner);
+		return;
+	}
+	if (!event_pending(runner->end, EV_TIMEOUT, NULL)) {
+		(void)reap_signal(NULL, SIGTERM, NULL, NULL);
+		(void)reap_signal(NULL, SIGCONT, NULL, NULL);
+		end_timer(runner, grace_ms);
+	}
+	runner_end_check(runner);
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Standard input.  A write is accepted once it is queued for its process; a
+ * process that does not read makes the writes behind wait, in order.  Too
+ * much waiting stops the attachment from taking requests, but not while that
+ * would also stop the acknowledgements which let the job's output flow: the
+ * job may be waiting for its own output to go before it reads on.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/buffer.h>
+#include <event2/event.h>
+
+#include "broker/runner/runner.h"
+#include "common/unix.h"
+
+static void
+answer(struct attach *attach, const struct call *call,
+    enum proto_write status)
+{
+	struct fields_RG_RESULT result = {
+		.has_write_status = true,
+		.write_status = (uint8_t)status,
+	};
+
+	attach_result(attach, call, MSG_GR_WRITE, &result);
+}
+
+static size_t
+queued(const struct child *child)
+{
+	return child->in_queue == NULL ? 0 :
+	    evbuffer_get_length(child->in_queue);
+}
+
+/* Nobody reads what is written from now on; that is no error. */
+static void
+input_discard(struct child *child)
+{
+	if (child->in_queue != NULL)
+		evbuffer_drain(child->in_queue, queued(child));
+	if (child->in_event != NULL)
+		event_del(child->in_event);
+	if (!child->tty)
+		unix_close(&child->in);
+}
+
+static void
+input_flush(struct child *child)
+{
+	while (queued(child) > 0) {
+		if (evbuffer_write(child->in_queue, child->in) > 0)
+			continue;
+		if (errno == EINTR)
+			continue;
+		if (errno == EAGAIN)
+			event_add(child->in_event, NULL);
+		else
+			input_discard(child);
+		return;
+	}
+}
+
+/* What the pipe takes at once is never copied. */
+static int
+input_put(struct child *child, const uint8_t *bytes, size_t len)
+{
+	ssize_t n = 0;
+
+	if (child->exited || child->in == -1 || len == 0)
+		return 0;
+	if (queued(child) == 0) {
+		n = write(child->in, bytes, len);
+		if (n == -1 && errno != EAGAIN && errno != EINTR) {
+			input_discard(child);
+			return 0;
+		}
+		n = n == -1 ? 0 : n;
+		if ((size_t)n == len)
+			return 0;
+	}
+	if (child->in_queue == NULL)
+		child->in_queue = evbuffer_new();
+	if (child->in_queue == NULL || evbuffer_add(child->in_queue,
+	    bytes + n, len - (size_t)n) == -1)
+		return -1;
+	return event_add(child->in_event, NULL);
+}
+
+static void
+input_accept(struct attach *attach, const struct call *call,
+    struct child *child, struct span write_id, struct span data)
+{
+	int fresh = writeid_add(&child->write_ids, write_id.p, write_id.len);
+
+	if (fresh == -1 ||
+	    (fresh == 1 && input_put(child, data.p, data.len) == -1))
+		attach_error(attach, call, MSG_GR_WRITE, -32603,
+		    "out of memory");
+	else
+		answer(attach, call, WRITE_ACCEPTED);
+}
+
+static struct span
+copy_span(struct span from, uint8_t **at)
+{
+	struct span copy = { *at, from.len };
+
+	if (from.len > 0)
+		memcpy(*at, from.p, from.len);
+	*at += from.len;
+	return copy;
+}
+
+static int
+input_park(struct attach *attach, const struct call *call,
+    struct child *child, const struct fields_GR_WRITE *msg)
+{
+	struct parked_write *write;
+	size_t size = sizeof(*write) + call->id_str.len + msg->write_id.len +
+	    msg->data.len;
+	uint8_t *at;
+
+	if (attach->parked_bytes + size > PARKED_WRITES_HARD)
+		return -1;
+	write = malloc(size);
+	if (write == NULL)
+		return -1;
+	at = write->bytes;
+	write->size = size;
+	write->call = *call;
+	write->call.id_str = copy_span(call->id_str, &at);
+	write->write_id = copy_span(msg->write_id, &at);
+	write->data = copy_span(msg->data, &at);
+	TAILQ_INSERT_TAIL(&child->writes, write, entry);
+	attach->parked_bytes += size;
+	attach_throttle(attach);
+	return 0;
+}
+
+void
+input_write(struct attach *attach, const struct call *call,
+    struct child *child, const struct fields_GR_WRITE *msg)
+{
+	if (!child->takes_input)
+		answer(attach, call, WRITE_CLOSED);
+	else if (TAILQ_EMPTY(&child->writes) &&
+	    queued(child) < STDIN_QUEUE_MAX)
+		input_accept(attach, call, child, msg->write_id, msg->data);
+	else if (input_park(attach, call, child, msg) == -1)
+		attach_error(attach, call, MSG_GR_WRITE, -32603,
+		    "too much input is waiting to be read by processes");
+}
+
+static void
+input_unpark(struct attach *attach, struct child *child,
+    struct parked_write *write)
+{
+	TAILQ_REMOVE(&child->writes, write, entry);
+	attach->parked_bytes -= write->size;
+	input_accept(attach, &write->call, child, write->write_id,
+	    write->data);
+	free(write);
+}
+
+/* Those who wait are of this attachment: others were dropped with theirs. */
+static void
+input_admit(struct child *child)
+{
+	struct attach *attach = child->runner->attach;
+	struct parked_write *write;
+
+	while (queued(child) < STDIN_QUEUE_MAX &&
+	    (write = TAILQ_FIRST(&child->writes)) != NULL)
+		input_unpark(attach, child, write);
+	if (attach != NULL)
+		attach_throttle(attach);
+}
+
+void
+input_cb(int fd, short what, void *arg)
+{
+	struct child *child = arg;
+
+	(void)fd;
+	(void)what;
+	input_flush(child);
+	input_admit(child);
+}
+
+void
+input_close(struct child *child)
+{
+	input_discard(child);
+	input_admit(child);
+}
+
+void
+input_drop_parked(struct runner *runner)
+{
+	struct parked_write *write;
+	struct child *child;
+
+	TAILQ_FOREACH(child, &runner->children, entry)
+		while ((write = TAILQ_FIRST(&child->writes)) != NULL) {
+			TAILQ_REMOVE(&child->writes, write, entry);
+			free(write);
+		}
+}

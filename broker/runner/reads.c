@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * process/read.  A read with nothing to tell is parked with its process; one
+ * with output to tell waits for room in the window, in order; one with more
+ * output than fits a message is told in parts.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "broker/runner/runner.h"
+#include "common/link.h"
+#include "common/log.h"
+
+/* Output bytes of one message, and room for the heads of its chunks. */
+#define PART_BYTES PROTO_CHUNK_MAX
+#define PART_SIZE (PROTO_EVENT_MAX - 64)
+#define WAIT_MAX_MS 1000000000
+
+static int
+has_news(const struct child *child, uint64_t after)
+{
+	struct outlog_span span;
+
+	if (child->closed || (child->exited && child->exit_seq > after))
+		return 1;
+	outlog_select(child->log, after, 0, &span);
+	return span.count > 0;
+}
+
+static void
+fill_result(const struct child *child, uint64_t next_seq,
+    struct fields_RG_RESULT *result)
+{
+	*result = (struct fields_RG_RESULT){
+		.has_next_seq = true,
+		.next_seq = next_seq,
+		.has_exited = true,
+		.exited = child->exited,
+		.has_exit_code = child->exited,
+		.exit_code = child->exit_code,
+		.has_closed = true,
+		.closed = child->closed,
+		.has_sandbox_denied = true,
+	};
+}
+
+static void
+child_let_go(struct child *child)
+{
+	if (!child->held)
+		return;
+	child->held = false;
+	child_set_keep(child);
+}
+
+static void
+answer_empty(struct attach *attach, const struct call *call,
+    struct child *child, uint64_t next_seq)
+{
+	struct fields_RG_RESULT result;
+
+	fill_result(child, next_seq, &result);
+	attach_result(attach, call, MSG_GR_READ, &result);
+}
+
+static void
+put_chunk(struct writer *w, const struct outlog_chunk *chunk)
+{
+	struct proto_chunk out = {
+		.seq = chunk->seq,
+		.stream = chunk->stream,
+		.data = { chunk->bytes, chunk->len },
+	};
+
+	proto_chunk_add(w, &out);
+}
+
+/* Whether "count" chunks with "bytes" bytes fit one message. */
+static bool
+fits(uint64_t count, uint64_t bytes)
+{
+	return bytes <= PART_BYTES &&
+	    count <= (PART_SIZE - bytes) / PROTO_CHUNK_HEAD;
+}
+
+static void
+answer_whole(struct attach *attach, const struct call *call,
+    struct child *child, const struct outlog_span *span)
+{
+	struct outlog_cursor cursor = { .seq = span->first };
+	struct fields_RG_RESULT result;
+	struct outlog_chunk chunk;
+	struct writer w;
+	size_t left = span->count;
+
+	writer_init(&w, PART_SIZE);
+	while (left-- > 0 && outlog_next(child->log, &cursor, &chunk) == 0)
+		put_chunk(&w, &chunk);
+	if (w.failed)
+		fatalx("no memory for an answer");
+	fill_result(child, span->next_seq, &result);
+	result.has_chunks = true;
+	result.chunks = (struct span){ w.p, w.len };
+	attach_sent(attach, child, 0, UNACKED_READ, span->bytes);
+	attach_result(attach, call, MSG_GR_READ, &result);
+	writer_clear(&w);
+}
+
+static void
+bulk_message(struct attach *attach, uint16_t type,
+    struct fields_RG_RESULT *result)
+{
+	const struct call *call = &attach->bulk->call;
+
+	result->method = MSG_GR_READ;
+	result->has_id_int = call->has_int;
+	result->id_int = call->id_int;
+	result->has_id_str = call->has_str;
+	result->id_str = call->id_str;
+	link_send(attach->link, type, call->number, result);
+}
+
+/* What is told at the end is what was so at the beginning. */
+static void
+bulk_begin(struct attach *attach, struct parked_read *read,
+    const struct outlog_span *span)
+{
+	attach->bulk = read;
+	attach->bulk_cursor = (struct outlog_cursor){ .seq = span->first };
+	attach->bulk_left = span->count;
+	fill_result(read->child, span->next_seq, &attach->bulk_result);
+	child_set_keep(read->child);
+	bulk_message(attach, MSG_RG_BULK_BEGIN, &attach->bulk_result);
+}
+
+static void
+read_free(struct parked_read *read)
+{
+	if (read->timer != NULL)
+		event_free(read->timer);
+	child_unref(read->child);
+	free(read);
+}
+
+static void
+bulk_end(struct attach *attach)
+{
+	struct parked_read *read = attach->bulk;
+
+	bulk_message(attach, MSG_RG_BULK_END, &attach->bulk_result);
+	attach->bulk = NULL;
+	child_set_keep(read->child);
+	read_free(read);
+}
+
+static void
+bulk_part(struct attach *attach)
+{
+	struct outlog_cursor cursor = attach->bulk_cursor;
+	struct child *child = attach->bulk->child;
+	struct outlog_chunk chunk;
+	struct writer w;
+	uint64_t bytes = 0, count = 0;
+	size_t begun;
+	struct iovec iov;
+
+	writer_init(&w, PROTO_EVENT_MAX);
+	begun = proto_begin(&w, TAG_CHUNKS);
+	while (attach->bulk_left > 0 &&
+	    outlog_next(child->log, &cursor, &chunk) == 0 &&
+	    fits(count + 1, bytes + chunk.len)) {
+		put_chunk(&w, &chunk);
+		attach->bulk_cursor = cursor;
+		attach->bulk_left--;
+		bytes += chunk.len;
+		count++;
+	}
+	proto_end(&w, begun);
+	if (w.failed || count == 0)
+		fatalx("a part of an answer cannot be made");
+	attach_sent(attach, child, 0, attach->bulk_left == 0 ? UNACKED_READ :
+	    UNACKED_NOTHING, bytes);
+	iov = (struct iovec){ w.p, w.len };
+	link_sendv_now(attach->link, MSG_RG_BULK_PART,
+	    attach->bulk->call.number, &iov, 1);
+	writer_clear(&w);
+	child_set_keep(child);
+	if (attach->bulk_left == 0)
+		bulk_end(attach);
+}
+
+/* "read" is consumed. */
+static void
+answer_due(struct attach *attach, struct parked_read *read)
+{
+	struct outlog_span span;
+
+	outlog_select(read->child->log, read->after, read->max, &span);
+	if (span.count == 0) {
+		answer_empty(attach, &read->call, read->child, span.next_seq);
+		child_let_go(read->child);
+	} else if (!fits(span.count, span.bytes)) {
+		bulk_begin(attach, read, &span);
+		return;
+	} else {
+		answer_whole(attach, &read->call, read->child, &span);
+	}
+	read_free(read);
+}
+
+void
+reads_pump(struct attach *attach)
+{
+	struct parked_read *read;
+
+	while (attach_room(attach) > 0) {
+		if (attach->bulk != NULL) {
+			bulk_part(attach);
+			continue;
+		}
+		read = TAILQ_FIRST(&attach->due);
+		if (read == NULL)
+			break;
+		TAILQ_REMOVE(&attach->due, read, entry);
+		attach->ndue--;
+		answer_due(attach, read);
+	}
+}
+
+/*
+ * A client that asks and asks without taking answers is told that there is
+ * nothing yet, not even an end, so that what is kept for it stays bounded.
+ */
+static void
+due_bound(struct attach *attach)
+{
+	struct parked_read *read = TAILQ_FIRST(&attach->due);
+	struct fields_RG_RESULT result;
+
+	if (attach->ndue <= PARKED_READS_MAX)
+		return;
+	TAILQ_REMOVE(&attach->due, read, entry);
+	attach->ndue--;
+	fill_result(read->child, read->after + 1, &result);
+	result.exited = result.has_exit_code = result.closed = false;
+	attach_result(attach, &read->call, MSG_GR_READ, &result);
+	read_free(read);
+}
+
+static void
+read_due(struct attach *attach, struct parked_read *read)
+{
+	TAILQ_INSERT_TAIL(&attach->due, read, entry);
+	attach->ndue++;
+	reads_pump(attach);
+	due_bound(attach);
+}
+
+static void
+read_unpark(struct attach *attach, struct parked_read *read)
+{
+	TAILQ_REMOVE(&attach->reads, read, entry);
+	TAILQ_REMOVE(&read->child->reads, read, child_entry);
+	attach->nreads--;
+	event_free(read->timer);
+	read->timer = NULL;
+}
+
+static void
+read_expire(struct attach *attach, struct parked_read *read)
+{
+	read_unpark(attach, read);
+	answer_due(attach, read);
+}
+
+static void
+read_timer_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct parked_read *read = arg;
+
+	(void)fd;
+	(void)what;
+	read_expire(read->child->runner->attach, read);
+}
+
+static struct parked_read *
+read_new(struct child *child, const struct call *call,
+    const struct fields_GR_READ *msg)
+{
+	struct parked_read *read;
+
+	read = calloc(1, sizeof(*read) + call->id_str.len);
+	if (read == NULL)
+		return NULL;
+	read->child = child;
+	read->after = msg->after_seq;
+	read->max = msg->has_max_bytes ? msg->max_bytes : OUTLOG_ALL;
+	read->call = *call;
+	if (call->id_str.len > 0) {
+		memcpy(read->id, call->id_str.p, call->id_str.len);
+		read->call.id_str.p = read->id;
+	}
+	child_ref(child);
+	return read;
+}
+
+static int
+read_park(struct attach *attach, struct parked_read *read, uint64_t wait_ms)
+{
+	struct timeval tv;
+
+	if (wait_ms > WAIT_MAX_MS)
+		wait_ms = WAIT_MAX_MS;
+	tv.tv_sec = (time_t)(wait_ms / 1000);
+	tv.tv_usec = (suseconds_t)(wait_ms % 1000 * 1000);
+	read->timer = evtimer_new(attach->runner->base, read_timer_cb, read);
+	if (read->timer == NULL || event_add(read->timer, &tv) == -1)
+		return -1;
+	TAILQ_INSERT_TAIL(&attach->reads, read, entry);
+	TAILQ_INSERT_TAIL(&read->child->reads, read, child_entry);
+	if (++attach->nreads > PARKED_READS_MAX)
+		read_expire(attach, TAILQ_FIRST(&attach->reads));
+	return 0;
+}
+
+void
+reads_ask(struct attach *attach, const struct call *call,
+    struct child *child, const struct fields_GR_READ *msg)
+{
+	struct parked_read *read = read_new(child, call, msg);
+
+	if (read == NULL) {
+		attach_error(attach, call, MSG_GR_READ, -32603,
+		    "out of memory");
+		return;
+	}
+	if (has_news(child, read->after)) {
+		read_due(attach, read);
+	} else if (msg->wait_ms == 0) {
+		answer_due(attach, read);
+	} else if (read_park(attach, read, msg->wait_ms) == -1) {
+		attach_error(attach, call, MSG_GR_READ, -32603,
+		    "out of memory");
+		read_free(read);
+	}
+}
+
+void
+reads_wake(struct child *child)
+{
+	struct attach *attach = child->runner->attach;
+	struct parked_read *next, *read;
+
+	for (read = TAILQ_FIRST(&child->reads); read != NULL; read = next) {
+		next = TAILQ_NEXT(read, child_entry);
+		if (!has_news(child, read->after))
+			continue;
+		read_unpark(attach, read);
+		read_due(attach, read);
+	}
+}
+
+void
+reads_drop(struct attach *attach)
+{
+	struct parked_read *read;
+
+	while ((read = TAILQ_FIRST(&attach->reads)) != NULL) {
+		read_unpark(attach, read);
+		read_free(read);
+	}
+	while ((read = TAILQ_FIRST(&attach->due)) != NULL) {
+		TAILQ_REMOVE(&attach->due, read, entry);
+		read_free(read);
+	}
+	attach->ndue = 0;
+	if (attach->bulk != NULL)
+		read_free(attach->bulk);
+	attach->bulk = NULL;
+}

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: ISC */
+/* The runner's own book: what its files share and nobody else sees. */
+#ifndef RUNNER_RUNNER_H
+#define RUNNER_RUNNER_H
+
+#include <sys/queue.h>
+#include <sys/types.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "broker/runner/outlog.h"
+#include "broker/runner/writeid.h"
+#include "common/buf.h"
+#include "common/proto.h"
+
+struct chan;
+struct event;
+struct event_base;
+struct evbuffer;
+struct link;
+
+struct attach;
+struct child;
+struct runner;
+
+#define RUNNER_BUCKETS 256	/* of the tables of processes */
+#define PARKED_READS_MAX 1024	/* of one attachment */
+#define PARKED_WRITES_SOFT (4 * 1024 * 1024)	/* bytes; see writes.c */
+#define PARKED_WRITES_HARD (64 * 1024 * 1024)
+#define STDIN_QUEUE_MAX (256 * 1024)	/* bytes queued for one process */
+#define ENVIRONMENT_MAX (8 * 1024 * 1024) /* bytes; execve(2) has its own */
+#define LOST_GRACE_MS 1000	/* SIGTERM to SIGKILL without a broker */
+
+/* Whose answer something is: what comes back with it. */
+struct call {
+	uint32_t number;
+	bool has_int, has_str;
+	int64_t id_int;
+	struct span id_str;
+};
+
+/*
+ * One descriptor from which output comes.  It is watched by the loop, or
+ * waits in the runner's queue although there may be something to read, or is
+ * full: its process may not write more before something is let go.
+ */
+enum stream_state {
+	STREAM_WATCHED,
+	STREAM_READY,
+	STREAM_FULL,
+	STREAM_ENDED
+};
+
+struct stream {
+	TAILQ_ENTRY(stream) entry;	/* of the runner's queue, when READY */
+	struct child *child;
+	struct event *event;
+	int fd;
+	uint8_t kind;			/* enum proto_stream */
+	uint8_t state;			/* enum stream_state */
+	bool busy;			/* the last read was a large one */
+	bool bounded;			/* only "left" bytes count still */
+	size_t left;
+};
+
+/* Output of a process: one stream of a terminal, or two of pipes. */
+#define CHILD_STREAMS 2
+
+struct parked_read {
+	TAILQ_ENTRY(parked_read) entry;		/* of the attachment */
+	TAILQ_ENTRY(parked_read) child_entry;	/* of the process */
+	struct child *child;
+	struct event *timer;			/* NULL when no longer waiting */
+	uint64_t after, max;
+	struct call call;
+	uint8_t id[];
+};
+TAILQ_HEAD(parked_reads, parked_read);
+
+struct parked_write {
+	TAILQ_ENTRY(parked_write) entry;
+	struct call call;
+	struct span write_id, data;
+	size_t size;				/* bytes this takes */
+	uint8_t bytes[];
+};
+TAILQ_HEAD(parked_writes, parked_write);
+
+struct child {
+	TAILQ_ENTRY(child) entry;
+	LIST_ENTRY(child) by_id, by_pid;
+	struct runner *runner;
+	uint8_t *id;
+	size_t id_len;
+	pid_t pid;			/* 0 once collected */
+	bool tty;
+	bool exited, closed;
+	bool terminated;		/* closed follows the exit at once */
+	bool delivered;			/* the client knows that it is closed */
+	bool held;			/* nothing may be evicted */
+	int exit_code;
+	uint64_t exit_seq;
+	uint64_t acked;			/* last number known to be delivered */
+	unsigned int refs;		/* keep the record, see child_unref() */
+	struct outlog *log;
+	struct stream *streams[CHILD_STREAMS];
+	int in;				/* standard input, or -1 */
+	bool takes_input;
+	struct event *in_event;
+	struct evbuffer *in_queue;
+	struct parked_writes writes;
+	struct parked_reads reads;
+	struct writeid write_ids;
+	struct event *retention;
+};
+TAILQ_HEAD(children, child);
+LIST_HEAD(bucket, child);
+
+/* What was sent and is not acknowledged, in order. */
+struct unacked {
+	uint64_t total;			/* cost up to and with this one */
+	uint64_t seq;
+	struct child *child;		/* or NULL */
+	uint8_t what;			/* enum unacked_what */
+};
+
+enum unacked_what {
+	UNACKED_NOTHING,
+	UNACKED_EVENT,
+	UNACKED_CLOSED,
+	UNACKED_READ
+};
+
+struct attach {
+	struct runner *runner;
+	struct link *link;
+	uint64_t generation;
+	uint64_t sent, acked;		/* total costs */
+	struct unacked *unacked;	/* a ring */
+	size_t unacked_first, unacked_count, unacked_room;
+	bool choked;			/* the socket takes nothing now */
+	bool paused;			/* too much input waits */
+	struct parked_reads reads;	/* all that are parked */
+	size_t nreads;
+	struct parked_reads due;	/* to be answered when there is room */
+	size_t ndue;
+	size_t parked_bytes;		/* in parked writes */
+	/* The long answer under way, if "bulk" is not NULL. */
+	struct parked_read *bulk;
+	struct outlog_cursor bulk_cursor;
+	size_t bulk_left;		/* chunks */
+	struct fields_RG_RESULT bulk_result;
+};
+
+enum runner_phase {
+	RUNNER_SERVING,
+	RUNNER_ENDING,			/* SIGTERM has been sent */
+	RUNNER_KILLING
+};
+
+struct runner {
+	struct event_base *base;
+	struct chan *broker;
+	struct attach *attach;
+	struct children children;
+	struct bucket by_id[RUNNER_BUCKETS], by_pid[RUNNER_BUCKETS];
+	size_t open;			/* processes that are not closed */
+	TAILQ_HEAD(, stream) ready;
+	struct event *pump;		/* the queue has work */
+	struct event *hold;		/* no eviction until then */
+	struct event *signals;
+	struct event *end;		/* the grace, then the killing */
+	int signal_fd;
+	int null_fd;
+	int cgroup_fd;			/* "cgroup.procs" of jobs, or -1 */
+	enum runner_phase phase;
+	unsigned int kills;		/* looks for what is left */
+	uint64_t generations;		/* attachments so far */
+	uint64_t retention_ms, hold_ms, window;
+	size_t retain_bytes;
+	uint32_t max_processes;
+	char *shell;
+};
+
+/* runner.c: making and taking down, attachments, signals. */
+struct runner *runner_new(struct event_base *base, int control);
+void runner_free(struct runner *runner);
+/* Whatever was attached is over; "fd" is owned from now on. */
+void runner_attach(struct runner *runner, int fd, uint64_t generation);
+/* Nobody is attached; what the last one asked for and did not get is gone. */
+void runner_detach(struct runner *runner);
+
+/* control.c: the broker. */
+extern const struct chan_ops control_ops;
+void runner_tell_detached(struct runner *runner, uint64_t generation);
+
+/* end.c: SIGTERM to all that runs, SIGKILL after "grace_ms" (0: at once). */
+void runner_end(struct runner *runner, uint64_t grace_ms, const char *reason);
+void runner_end_cb(int fd, short what, void *arg);
+/* A child was collected while ending: was it the last? */
+void runner_end_check(struct runner *runner);
+
+/* table.c: processes by id and by pid. */
+struct child *table_find_id(struct runner *runner, struct span id);
+struct child *table_find_pid(struct runner *runner, pid_t pid);
+void table_add(struct runner *runner, struct child *child);
+void table_forget_pid(struct child *child);
+void table_remove(struct child *child);
+
+/* child.c: the life of a process. */
+struct child_fds {
+	int in;			/* where its input is written, or -1 */
+	int out[CHILD_STREAMS];	/* non-blocking; the second may be -1 */
+};
+/*
+ * Take over a process that has just been started; owns the descriptors from
+ * then on, whatever comes back.  NULL with errno; the caller ends it.
+ */
+struct child *child_new(struct runner *runner, struct span id, pid_t pid,
+    const struct child_fds *fds, bool tty);
+void child_free(struct child *child);
+void child_on_exit(struct child *child, int status);
+void child_interrupt(struct child *child);
+/* Whether it was running. */
+bool child_terminate(struct child *child);
+/* Announce the close if all that must come before has come. */
+void child_check_closed(struct child *child);
+/* The client knows (or can see now) that the process is closed. */
+void child_delivered(struct child *child);
+/* Set what the retained output must keep, after anything it hangs on. */
+void child_set_keep(struct child *child);
+void child_ref(struct child *child);
+void child_unref(struct child *child);
+
+/* stream.c: output from descriptors to the log and on. */
+struct stream *stream_new(struct child *child, int fd, uint8_t kind);
+void stream_free(struct stream *stream);
+/* Read what there is, before the exit is told. */
+void stream_drain(struct stream *stream);
+/* From now on only what is in it already counts. */
+void stream_bound(struct stream *stream);
+/* The log may have room again. */
+void stream_unblock(struct stream *stream);
+/* Let those who wait read, as far as the attachment takes it. */
+void stream_pump(struct runner *runner);
+void stream_pump_cb(int fd, short what, void *arg);
+
+/* input.c: writes to standard input. */
+void input_write(struct attach *attach, const struct call *call,
+    struct child *child, const struct fields_GR_WRITE *msg);
+void input_cb(int fd, short what, void *arg);
+/* No input any more: what waits is answered and discarded. */
+void input_close(struct child *child);
+/* The attachment is gone: what waits was never accepted. */
+void input_drop_parked(struct runner *runner);
+
+/* reads.c: process/read, parked and long ones. */
+void reads_ask(struct attach *attach, const struct call *call,
+    struct child *child, const struct fields_GR_READ *msg);
+/* Something happened to the process that may answer those who wait. */
+void reads_wake(struct child *child);
+/* Go on with what waits for room. */
+void reads_pump(struct attach *attach);
+void reads_drop(struct attach *attach);
+
+/* attach.c: the data socket. */
+struct attach *attach_new(struct runner *runner, int fd, uint64_t generation);
+/* Close the socket and forget whatever was asked over it. */
+void attach_free(struct attach *attach);
+/* Bytes of output that may be sent now; 0: wait for attach_pump(). */
+uint64_t attach_room(const struct attach *attach);
+/*
+ * Events, told at once if somebody is attached.  "seq" is the event's.
+ */
+void attach_output(struct child *child, const struct outlog_chunk *chunk);
+void attach_exited(struct child *child);
+void attach_closed(struct child *child, uint64_t seq);
+/* Count what was sent against the window. */
+void attach_sent(struct attach *attach, struct child *child, uint64_t seq,
+    enum unacked_what what, uint64_t bytes);
+/* Answers. */
+void attach_result(struct attach *attach, const struct call *call,
+    uint16_t method, struct fields_RG_RESULT *result);
+void attach_error(struct attach *attach, const struct call *call,
+    uint16_t method, int64_t code, const char *fmt, ...)
+    __attribute__((format(printf, 5, 6)));
+/* Stop or go on taking requests, see input.c. */
+void attach_throttle(struct attach *attach);
+
+/* serve.c: requests. */
+void serve_request(struct attach *attach, const struct proto_head *head,
+    const union proto_any *msg);
+
+/* start.c: process/start. */
+void start_process(struct attach *attach, const struct call *call,
+    const struct fields_GR_START *msg);
+
+#endif

@@ -15,18 +15,33 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Dots in a path that came out of escaped slashes are resolved on the way. */
+/* What came out of escaped slashes may be resolved differently later. */
 static int
 has_dots(const char *path)
 {
 	return strstr(path, "/.") != NULL || strncmp(path, "//", 2) == 0;
 }
 
+static void
+check_way_back(const char *uri, size_t n, const char *path, size_t len)
+{
+	char again[CAP];
+	size_t again_len;
+
+	if (fileuri_decode(uri, n, again, sizeof(again), &again_len) !=
+	    FILEURI_OK)
+		abort();
+	while (len > 1 && path[len - 1] == '/')
+		len--;
+	if (again_len != len || memcmp(path, again, len) != 0)
+		abort();
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	char again[CAP], *path = malloc(CAP), uri[FILEURI_ENCODED_MAX(CAP)];
-	size_t again_len, len;
+	char *path = malloc(CAP), uri[FILEURI_ENCODED_MAX(CAP)];
+	size_t len;
 	ssize_t n;
 
 	if (fileuri_decode((const char *)data, size, path, CAP, &len) ==
@@ -37,13 +52,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		n = fileuri_encode(path, len, uri, sizeof(uri));
 		if (n == -1)
 			abort();
-		if (fileuri_decode(uri, (size_t)n, again, sizeof(again),
-		    &again_len) != FILEURI_OK)
-			abort();
-		while (len > 1 && path[len - 1] == '/')
-			path[--len] = '\0';
-		if (!has_dots(path) && strcmp(path, again) != 0)
-			abort();
+		if (!has_dots(path))
+			check_way_back(uri, (size_t)n, path, len);
 	}
 	free(path);
 	return 0;

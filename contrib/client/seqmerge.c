@@ -31,6 +31,7 @@ struct seqmerge {
 	size_t nwaiting;
 	size_t bytes;
 	int has_exited; /* delivered or waiting */
+	uint64_t closed_at; /* number of closed, delivered or waiting */
 	int wants_read;
 	int is_closed;
 };
@@ -73,6 +74,8 @@ seqmerge_forget(struct seqmerge *merge)
 	while ((event = RB_MIN(merge_tree, &merge->waiting)) != NULL) {
 		if (event->kind == MERGE_EXITED)
 			merge->has_exited = 0;
+		if (event->kind == MERGE_CLOSED)
+			merge->closed_at = 0;
 		seqmerge_remove(merge, event);
 		free(event);
 	}
@@ -101,6 +104,7 @@ seqmerge_deliver(struct seqmerge *merge, enum merge_kind kind,
 		break;
 	case MERGE_CLOSED:
 		merge->is_closed = 1;
+		merge->closed_at = merge->last;
 		merge->ops->closed(merge->arg);
 		break;
 	}
@@ -155,7 +159,22 @@ seqmerge_hold(struct seqmerge *merge, uint64_t seq, enum merge_kind kind,
 	merge->bytes += sizeof(*event) + len;
 	if (kind == MERGE_EXITED)
 		merge->has_exited = 1;
+	if (kind == MERGE_CLOSED)
+		merge->closed_at = seq;
 	return 0;
+}
+
+/* Closed is the highest number, and there is one of it. */
+static int
+seqmerge_is_possible(struct seqmerge *merge, uint64_t seq,
+    enum merge_kind kind)
+{
+	const struct merge_event *highest;
+
+	if (merge->closed_at != 0)
+		return seq < merge->closed_at && kind != MERGE_CLOSED;
+	highest = RB_MAX(merge_tree, &merge->waiting);
+	return kind != MERGE_CLOSED || highest == NULL || highest->seq < seq;
 }
 
 static int
@@ -166,7 +185,7 @@ seqmerge_take(struct seqmerge *merge, uint64_t seq, enum merge_kind kind,
 		return -1;
 	if (seq <= merge->last || seqmerge_find(merge, seq) != NULL)
 		return 0;
-	if (merge->is_closed)
+	if (!seqmerge_is_possible(merge, seq, kind))
 		return -1;
 	if (seq != merge->last + 1)
 		return seqmerge_hold(merge, seq, kind, stream, code, data,

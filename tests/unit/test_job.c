@@ -392,8 +392,7 @@ Test(job, nonsense)
 static const char *const bad_reads[] = {
 	"{}", "null", "{\"chunks\":{},\"nextSeq\":1}", "{\"chunks\":[]}",
 	"{\"chunks\":[1],\"nextSeq\":2}",
-	"{\"chunks\":[{\"seq\":1,\"stream\":\"stdout\",\"chunk\":\"?\"}],"
-	"\"nextSeq\":2}",
+	"{\"chunks\":[{\"seq\":1,\"stream\":\"stdout\"}],\"nextSeq\":2}",
 };
 
 Test(job, nonsense_by_read)

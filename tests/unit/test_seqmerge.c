@@ -224,6 +224,21 @@ Test(seqmerge, closed_below_waiting_output_is_refused)
 	seqmerge_free(merge);
 }
 
+Test(seqmerge, nothing_behind_closed)
+{
+	struct seqmerge *merge = merge_new();
+
+	put(merge, 3, "c");
+	cr_assert_eq(seqmerge_closed(merge, 2), -1);
+	cr_assert_eq(seqmerge_closed(merge, 4), 0);
+	cr_assert_eq(seqmerge_closed(merge, 5), -1);
+	cr_assert_eq(put(merge, 5, "e"), -1);
+	put(merge, 2, "b");
+	put(merge, 1, "a");
+	cr_assert_str_eq(out, "abcC");
+	seqmerge_free(merge);
+}
+
 Test(seqmerge, too_much_waiting_is_read_again)
 {
 	struct seqmerge *merge = merge_new();

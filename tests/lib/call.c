@@ -26,6 +26,7 @@ struct call {
 	char *session;
 	int64_t last_id;
 	int ended;
+	int close_code;
 	struct call_queue replies;
 	struct call_queue notifications;
 };
@@ -170,6 +171,7 @@ call_pump(struct call *call, uint64_t deadline)
 		return 1;
 	default:
 		free(msg.data);
+		call->close_code = msg.kind == WIRE_CLOSE ? msg.code : 0;
 		call->ended = 1;
 		return -1;
 	}
@@ -294,6 +296,12 @@ int
 call_ended(const struct call *call)
 {
 	return call->ended;
+}
+
+int
+call_close_code(const struct call *call)
+{
+	return call->close_code;
 }
 
 struct json_object *

@@ -77,6 +77,9 @@ struct json_object *call_take_event(struct call *call);
 /* True once the connection has ended, from either side. */
 int call_ended(const struct call *call);
 
+/* The status of the close frame that came before the end, 0 without one. */
+int call_close_code(const struct call *call);
+
 /*
  * Parameters of process/start for "argv" (NULL at its end) in "cwd" (an
  * absolute path): the server's environment, no terminal, stdin /dev/null.

@@ -40,6 +40,7 @@ struct metric {
 struct run {
 	const struct server *server; /* what to measure; NULL: the limit */
 	int quick; /* a tenth of the work */
+	unsigned round; /* 0 for the first at this server */
 	FILE *out; /* to the table */
 };
 
@@ -61,12 +62,18 @@ void note_memory(struct run *run, const struct memory *before,
 /* How often to do something. */
 unsigned times(const struct run *run, unsigned full);
 
+/* True when "done" samples since "start" (now_ns()) will do. */
+int enough(uint64_t start, unsigned done);
+
+#define ROW_PIN 1 /* everything on one CPU */
+#define ROW_ONCE 2 /* memory that was used once is not taken again */
+
 struct row {
 	const char *name; /* for --only */
 	const char *title;
 	void (*measure)(struct run *run);
 	void (*limit)(struct run *run); /* or NULL */
-	int pin; /* everything on one CPU */
+	int flags;
 	const char *args; /* for our daemon, or NULL */
 	struct metric metric[METRICS];
 };

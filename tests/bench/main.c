@@ -28,6 +28,8 @@
 #define ONLY_MAX 32
 #define RUN_LIMIT_S 30
 #define QUICK 10
+#define ENOUGH 20
+#define ENOUGH_NS 1000000000u
 
 struct options {
 	const char *program; /* our daemon */
@@ -80,6 +82,12 @@ times(const struct run *run, unsigned full)
 	return n == 0 ? 1 : n;
 }
 
+int
+enough(uint64_t start, unsigned done)
+{
+	return done >= ENOUGH && now_ns() - start > ENOUGH_NS;
+}
+
 /* All the CPUs but the first are quieter; the last will do. */
 static int
 pin_cpu(void)
@@ -89,15 +97,19 @@ pin_cpu(void)
 
 static void __attribute__((noreturn))
 run_child(const struct options *opt, const struct row *row,
-    const struct server *server, int out)
+    const struct server *server, unsigned round, int out)
 {
-	struct run run = { .server = server, .quick = opt->quick };
+	struct run run = {
+		.server = server,
+		.quick = opt->quick,
+		.round = round
+	};
 
 	alarm(RUN_LIMIT_S);
 	signal(SIGPIPE, SIG_IGN);
 	if ((run.out = fdopen(out, "w")) == NULL)
 		_exit(1);
-	if (row->pin) {
+	if (row->flags & ROW_PIN) {
 		usage_pin_self(pin_cpu());
 		if (server != NULL)
 			usage_pin(server->pid, pin_cpu());
@@ -113,7 +125,7 @@ run_child(const struct options *opt, const struct row *row,
 /* One measurement in a process of its own; what it reports goes to "cell". */
 static void
 run_once(const struct options *opt, const struct row *row, enum who who,
-    const struct server *server, struct cell cells[METRICS])
+    const struct server *server, unsigned round, struct cell cells[METRICS])
 {
 	char line[512];
 	int fd[2], status;
@@ -126,7 +138,7 @@ run_once(const struct options *opt, const struct row *row, enum who who,
 		return;
 	if (pid == 0) {
 		close(fd[0]);
-		run_child(opt, row, server, fd[1]);
+		run_child(opt, row, server, round, fd[1]);
 	}
 	close(fd[1]);
 	in = fdopen(fd[0], "r");
@@ -147,7 +159,7 @@ run_once(const struct options *opt, const struct row *row, enum who who,
 	else if (WEXITSTATUS(status) != 0)
 		fprintf(stderr, "  %s, %s: failed\n", row->name,
 		    who_name(who));
-	if (row->pin && server != NULL && server->pid > 0)
+	if (row->flags & ROW_PIN && server != NULL && server->pid > 0)
 		usage_pin(server->pid, -1);
 }
 
@@ -178,17 +190,19 @@ row_run(const struct options *opt, const struct row *row)
 {
 	struct cell cells[WHO_COUNT][METRICS];
 	struct server server[WHO_COUNT];
-	unsigned round, who;
+	unsigned round, rounds, who;
 
 	memset(cells, 0, sizeof(cells));
 	row_servers(opt, row, server);
-	for (round = 0; round < opt->rounds; round++) {
+	rounds = row->flags & ROW_ONCE ? 1 : opt->rounds;
+	for (round = 0; round < rounds; round++) {
 		if (row->limit != NULL)
-			run_once(opt, row, WHO_LIMIT, NULL, cells[WHO_LIMIT]);
+			run_once(opt, row, WHO_LIMIT, NULL, round,
+			    cells[WHO_LIMIT]);
 		for (who = WHO_PEER; who < WHO_COUNT; who++)
 			if (server[who].pid > 0)
 				run_once(opt, row, (enum who)who,
-				    &server[who], cells[who]);
+				    &server[who], round, cells[who]);
 	}
 	for (who = 0; who < WHO_COUNT; who++)
 		server_stop(&server[who]);

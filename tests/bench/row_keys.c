@@ -20,11 +20,11 @@
 
 #define KEYS 2000
 #define WARM_UP 20
-#define SLOW_NS 500000000u /* of all keys together: then fewer will do */
 #define LINE 64 /* keys to a line, or the terminal's buffer fills up */
 
 #define TERMINAL_CLIENTS 20
 #define TERMINALS 2000
+#define KEYS_EVERY 20
 
 /* One key, then its echo and the answer, in whatever order they come. */
 static uint64_t
@@ -63,17 +63,16 @@ row_keys(struct run *run)
 	struct samples s = { 0 };
 	struct usage before, after;
 	struct client c;
-	uint64_t sum = 0, took;
+	uint64_t start, took;
 
 	session_open(&c, run->server, NULL, NULL);
 	job_start(&c, 1, JOB_TTY, "sink", NULL);
 	usage_cpu(run->server->pid, &before);
-	for (i = 0; i < n + WARM_UP && (sum < SLOW_NS || s.n < 100); i++) {
+	start = now_ns();
+	for (i = 0; i < n + WARM_UP && !enough(start, (unsigned)s.n); i++) {
 		took = key_once(&c, 1, i);
-		if (i < WARM_UP)
-			continue;
-		samples_add(&s, took);
-		sum += took;
+		if (i >= WARM_UP)
+			samples_add(&s, took);
 	}
 	usage_cpu(run->server->pid, &after);
 	usage_minus(&after, &after, &before);
@@ -146,7 +145,7 @@ row_terminals(struct run *run)
 			break;
 		started++;
 	}
-	for (i = 0; i < started; i++)
+	for (i = 0; i < started; i += KEYS_EVERY)
 		samples_add(&keys, key_once(&c[i / each], i % each, 0));
 	report(run, 0, started);
 	report(run, 1, (double)samples_at(&keys, 50) / NS_US);

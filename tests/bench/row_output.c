@@ -144,7 +144,9 @@ row_outputs(struct run *run)
 	usage_memory(run->server->pid, &before);
 	d.peek_at = d.peek_step;
 	flow(run, &d, JOBS, JOB_PIPES, "emit", each);
-	report(run, 2, ((double)d.most - (double)before.private.all) / 1024);
+	if (run->round == 0)
+		report(run, 2, ((double)d.most - (double)before.private.all) /
+		    1024);
 }
 
 void

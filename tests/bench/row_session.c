@@ -115,12 +115,13 @@ row_resume(struct run *run)
 	struct samples s = { 0 };
 	char id[SESSION_ID_MAX];
 	struct client c;
-	uint64_t took;
+	uint64_t start, took;
 
 	session_open(&c, run->server, NULL, id);
 	job_start(&c, 1, JOB_PIPES, "say", RETAINED);
 	pause_ms(50);
-	for (i = 0; i < n; i++) {
+	start = now_ns();
+	for (i = 0; i < n && !enough(start, i); i++) {
 		client_close(&c);
 		while ((took = resume_once(&c, run->server, id)) == 0)
 			refused++;

@@ -74,12 +74,15 @@ row_start(struct run *run)
 	struct samples s = { 0 };
 	struct usage before, after;
 	struct client c;
+	uint64_t start;
 
 	session_open(&c, run->server, NULL, NULL);
-	start_once(&c, n + 1);
+	start_once(&c, n);
+	start = now_ns();
 	usage_cpu(run->server->pid, &before);
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n && !enough(start, i); i++)
 		samples_add(&s, start_once(&c, i));
+	n = i;
 	usage_cpu(run->server->pid, &after);
 	usage_minus(&after, &after, &before);
 	report(run, 0, (double)samples_at(&s, 50) / NS_US);
@@ -93,9 +96,10 @@ row_start_first(struct run *run)
 {
 	unsigned i, n = times(run, FIRSTS);
 	struct samples s = { 0 };
+	uint64_t start = now_ns();
 	struct client c;
 
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < n && !enough(start, i); i++) {
 		session_open(&c, run->server, NULL, NULL);
 		samples_add(&s, start_once(&c, 1));
 		client_close(&c);
@@ -111,7 +115,7 @@ struct starter {
 
 /* Starts one for each that has closed; returns how many have. */
 static unsigned
-starter_read(struct starter *s, int more)
+starter_read(struct starter *s)
 {
 	struct frame frame;
 	unsigned closed = 0, n;
@@ -125,8 +129,7 @@ starter_read(struct starter *s, int more)
 		if (got != GOT_CLOSED)
 			continue;
 		closed++;
-		if (more)
-			send_start(&s->client, s->next++);
+		send_start(&s->client, s->next++);
 	}
 	return closed;
 }
@@ -135,7 +138,7 @@ static void
 starters_open(struct starter *s, int ep, const struct server *server)
 {
 	struct epoll_event ev = { .events = EPOLLIN };
-	unsigned i, j;
+	unsigned i;
 
 	for (i = 0; i < MANY_CLIENTS; i++) {
 		session_open(&s[i].client, server, NULL, NULL);
@@ -144,6 +147,13 @@ starters_open(struct starter *s, int ep, const struct server *server)
 		ev.data.ptr = &s[i];
 		epoll_ctl(ep, EPOLL_CTL_ADD, s[i].client.fd, &ev);
 	}
+}
+
+static void
+starters_go(struct starter *s)
+{
+	unsigned i, j;
+
 	for (i = 0; i < MANY_CLIENTS; i++)
 		for (j = 0; j < MANY_DEPTH; j++)
 			send_start(&s[i].client, s[i].next++);
@@ -153,32 +163,27 @@ void
 row_starts(struct run *run)
 {
 	unsigned done = 0, n = times(run, MANY);
-	unsigned flying = MANY_CLIENTS * MANY_DEPTH;
 	int i, ready, ep = epoll_create1(EPOLL_CLOEXEC);
 	struct epoll_event ev[MANY_CLIENTS];
 	struct starter s[MANY_CLIENTS];
 	struct usage before, after;
 	uint64_t start, took;
 
-	usage_cpu(run->server->pid, &before);
 	starters_open(s, ep, run->server);
+	usage_cpu(run->server->pid, &before);
 	start = now_ns();
-	took = 0;
-	while (done < n + flying) {
+	starters_go(s);
+	while (done < n && !enough(start, done)) {
 		ready = epoll_wait(ep, ev, MANY_CLIENTS, -1);
 		for (i = 0; i < ready; i++)
-			done += starter_read(ev[i].data.ptr, took == 0);
-		if (done >= n && took == 0) {
-			took = now_ns() - start;
-			n = done;
-			break;
-		}
+			done += starter_read(ev[i].data.ptr);
 	}
+	took = now_ns() - start;
 	usage_cpu(run->server->pid, &after);
 	usage_minus(&after, &after, &before);
-	report(run, 0, n * NS_S / (double)took);
-	report(run, 1, (double)after.all / n / NS_US);
-	note_cpu(run, &after, n * NS_US, "us");
+	report(run, 0, done * NS_S / (double)took);
+	report(run, 1, (double)after.all / done / NS_US);
+	note_cpu(run, &after, done * NS_US, "us");
 	for (i = 0; i < MANY_CLIENTS; i++)
 		client_close(&s[i].client);
 }

@@ -8,24 +8,26 @@
 
 /* Many sessions come and go: they need not be kept as long as others. */
 #define SHORT_LIVED "--detach-ttl-ms 500 --max-sessions 65536"
-#define LOUD "--max-sessions 65536 --max-connections 4096"
+#define ROOMY "--max-sessions 65536 --max-connections 4096"
 
 const struct row rows[] = {
-	{ "empty", "empty server", row_empty, NULL, 0, NULL, {
+	{ "empty", "empty server", row_empty, NULL, ROW_ONCE, NULL, {
 		{ "all processes, PSS", "MiB", AT_MOST, 5 },
 		{ "private", "MiB", GOAL_NONE, 0 },
 		{ "RSS", "MiB", GOAL_NONE, 0 } } },
-	{ "idle-session", "idle session", row_idle_session, NULL, 0, NULL, {
+	{ "idle-session", "idle session", row_idle_session, NULL, ROW_ONCE,
+	    NULL, {
 		{ "private", "KiB", AT_MOST, 16 } } },
 	{ "idle-process", "session with one idle process", row_idle_process,
-	    limit_idle_process, 0, NULL, {
+	    limit_idle_process, ROW_ONCE, NULL, {
 		{ "private, without the job", "KiB", AT_MOST, 150 } } },
-	{ "cheap", "call the gateway answers", row_cheap, limit_tcp_echo, 1,
-	    NULL, {
+	{ "cheap", "call the gateway answers", row_cheap, limit_tcp_echo,
+	    ROW_PIN, NULL, {
 		{ "p50", "us", LIMIT_AT_MOST, 1.55 },
 		{ "p99", "us", GOAL_NONE, 0 },
 		{ "CPU", "us", GOAL_NONE, 0 } } },
-	{ "call", "call through the runner", row_call, limit_call, 1, NULL, {
+	{ "call", "call through the runner", row_call, limit_call, ROW_PIN,
+	    NULL, {
 		{ "p50", "us", LIMIT_AT_MOST, 1.32 },
 		{ "p99", "us", GOAL_NONE, 0 },
 		{ "CPU", "us", GOAL_NONE, 0 } } },
@@ -57,10 +59,10 @@ const struct row rows[] = {
 		{ "CPU", "ms/MiB", GOAL_NONE, 0 },
 		{ "memory (8 x 8 retained)", "MiB", AT_MOST, 68 } } },
 	{ "terminal", "output of a terminal", row_terminal, limit_terminal,
-	    1, NULL, {
+	    ROW_PIN, NULL, {
 		{ "CPU", "ms/MiB", LIMIT_AT_MOST, 1.19 },
 		{ "rate", "MiB/s", GOAL_NONE, 0 } } },
-	{ "keys", "keystroke to echo", row_keys, limit_keys, 1, NULL, {
+	{ "keys", "keystroke to echo", row_keys, limit_keys, ROW_PIN, NULL, {
 		{ "p50", "us", LIMIT_AT_MOST, 1.58 },
 		{ "p99", "us", AT_MOST, 1000 },
 		{ "CPU", "us", GOAL_NONE, 0 } } },
@@ -91,10 +93,10 @@ const struct row rows[] = {
 	{ "terminate", "terminate by a client that reads no more",
 	    row_terminate, NULL, 0, NULL, {
 		{ "until the job is gone", "ms", AT_MOST, 100 } } },
-	{ "stalled", "a client that reads no more", row_stalled, NULL, 0,
-	    NULL, {
+	{ "stalled", "a client that reads no more", row_stalled, NULL,
+	    ROW_ONCE, NULL, {
 		{ "memory", "MiB", AT_MOST, 4 } } },
-	{ "terminals", "2000 live terminals", row_terminals, NULL, 0, LOUD, {
+	{ "terminals", "2000 live terminals", row_terminals, NULL, ROW_ONCE, ROOMY, {
 		{ "started", "", AT_LEAST, 2000 },
 		{ "echo p50", "us", GOAL_NONE, 0 },
 		{ "start p99", "ms", GOAL_NONE, 0 } } },

@@ -75,7 +75,7 @@ fds_close(struct chan_fds *fds)
 	size_t i;
 
 	for (i = 0; i < fds->count; i++)
-		unix_close(&fds->fd[i]);
+		unix_close_passed(&fds->fd[i]);
 	fds->count = 0;
 }
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/fdpass.h"
+#include "common/unix.h"
 
 union control {
 	struct cmsghdr align;
@@ -88,7 +89,7 @@ fdpass_recv(int sock, void *buf, size_t size, int *fds, size_t *nfds)
 	count = rights_collect(&msg, got);
 	if (count > *nfds || (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
 		for (i = 0; i < count; i++)
-			close(got[i]);
+			unix_close_passed(&got[i]);
 		*nfds = 0;
 		errno = EMSGSIZE;
 		return -1;

@@ -67,6 +67,17 @@ unix_close(int *fd)
 	*fd = -1;
 }
 
+void
+unix_close_passed(int *fd)
+{
+	static const struct linger off;
+
+	if (*fd != -1)
+		(void)setsockopt(*fd, SOL_SOCKET, SO_LINGER, &off,
+		    sizeof(off));
+	unix_close(fd);
+}
+
 int
 unix_count_fds(void)
 {

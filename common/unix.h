@@ -24,6 +24,12 @@ int unix_is_socket(int fd, int type);
 /* Close if it is one, and forget it: "*fd" becomes -1. */
 void unix_close(int *fd);
 
+/*
+ * The same for one that a peer passed: a TCP socket on which it has set
+ * SO_LINGER (socket(7)) would hold close(2) until its other end has read.
+ */
+void unix_close_passed(int *fd);
+
 /* Number of descriptors open in this process, for leak checks; -1: unknown. */
 int unix_count_fds(void);
 

@@ -727,3 +727,31 @@ Test(broker_admission, the_user_of_the_server_and_nobody_else)
 	close(listener);
 	bench_stop(&b);
 }
+
+Test(broker_admission, a_passed_socket_cannot_hold_the_broker)
+{
+	struct linger forever = { .l_onoff = 1, .l_linger = 600 };
+	char url[64], filler[65536] = "";
+	struct fields_PING ping = { .count = 1 };
+	struct bench b;
+	int listener = tcp_listener(url, sizeof(url)), gate, client, server;
+
+	bench_start(&b, NULL);
+	gate = bench_gateway(&b, 1);
+	client = tcp_client(listener);
+	server = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	setsockopt(server, SOL_SOCKET, SO_LINGER, &forever, sizeof(forever));
+	while (write(server, filler, sizeof(filler)) > 0)
+		continue;
+	/* The broker's is the last one, and its end would be waited for. */
+	kill(b.pid, SIGSTOP);
+	offer(gate, 1, server, 0);
+	close(server);
+	kill(b.pid, SIGCONT);
+	bench_expect(&b, gate, ROLE_GATEWAY, MSG_BG_ADMITTED);
+	chan_write_one(b.sup, MSG_SB_PING, &ping, NULL, 0);
+	bench_expect(&b, b.sup, ROLE_SUPERVISOR, MSG_BS_PONG);
+	close(client);
+	close(listener);
+	bench_stop(&b);
+}

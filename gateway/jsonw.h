@@ -63,7 +63,10 @@ void jsonw_clear(struct jsonw *w);
 /* For "grow": go on behind the "used" bytes at the start of "span". */
 void jsonw_set_span(struct jsonw *w, void *span, size_t used, size_t cap);
 
-/* The current span, and how many bytes have been written at its start. */
+/*
+ * The current span, NULL before there is one, and how many bytes have been
+ * written at its start.
+ */
 const char *jsonw_text(const struct jsonw *w);
 size_t jsonw_used(const struct jsonw *w);
 

@@ -28,7 +28,8 @@ collect(struct jsonw *w, size_t need, size_t want)
 
 	cr_assert_leq(need, want);
 	cr_assert_leq(need, JSONW_NEED_MAX);
-	memcpy(c->text + c->len, jsonw_text(w), jsonw_used(w));
+	if (jsonw_used(w) > 0)
+		memcpy(c->text + c->len, jsonw_text(w), jsonw_used(w));
 	c->len += jsonw_used(w);
 	free(c->span);
 	c->span = NULL;

@@ -46,7 +46,10 @@ kit_start(struct kit *kit, void (*adjust)(struct fields_BR_CONFIG *))
 {
 	int pair[2];
 
-	*kit = (struct kit){ .data = -1 };
+	*kit = (struct kit){
+		.data = -1,
+		.hello = { .version = PROTO_VERSION, .oldest = PROTO_OLDEST },
+	};
 	kit->config = (struct fields_BR_CONFIG){
 		.version = PROTO_VERSION,
 		.oldest = PROTO_OLDEST,
@@ -132,10 +135,6 @@ kit_attach(struct kit *kit, int drop)
 	struct fields_GENERATION generation = {
 		.generation = ++kit->generation,
 	};
-	struct fields_HELLO hello = {
-		.version = PROTO_VERSION,
-		.oldest = PROTO_OLDEST,
-	};
 	int pair[2];
 
 	if (drop && kit->data != -1)
@@ -147,7 +146,7 @@ kit_attach(struct kit *kit, int drop)
 	unix_close(&kit->data);
 	kit->data = pair[0];
 	kit->cost = 0;
-	kit_send(kit, MSG_GR_HELLO, &hello);
+	kit_send(kit, MSG_GR_HELLO, &kit->hello);
 }
 
 static void

@@ -24,6 +24,7 @@ struct kit {
 	struct proto_head head;
 	union proto_any msg;
 	struct fields_BR_CONFIG config;
+	struct fields_HELLO hello;	/* what this gateway says it is */
 };
 
 /*

@@ -58,14 +58,19 @@ static enum registry_verdict
 ask_registry(struct broker *broker, const struct attach_request *request,
     uint32_t *slot)
 {
+	enum registry_verdict verdict;
 	struct ident id;
 
 	if (request->resumes)
 		return registry_resume(broker->registry, &request->claim,
 		    &request->resume, clock_ms(), slot);
 	ident_make(&id);
-	return registry_attach(broker->registry, &request->claim, &id,
+	verdict = registry_attach(broker->registry, &request->claim, &id,
 	    clock_ms(), slot);
+	if (verdict == REGISTRY_FULL && session_give_way(broker))
+		verdict = registry_attach(broker->registry, &request->claim,
+		    &id, clock_ms(), slot);
+	return verdict;
 }
 
 static const enum proto_attach_failure failures[REGISTRY_VERDICT_COUNT] = {

@@ -58,6 +58,7 @@ struct settings {
  */
 struct session {
 	TAILQ_ENTRY(session) leaving;
+	TAILQ_ENTRY(session) idle;
 	struct broker *broker;
 	struct gate *gate;	/* attached: whose connection has it; or NULL */
 	uint64_t handle;	/* that connection */
@@ -67,6 +68,7 @@ struct session {
 	int cgroup;		/* owned; its jobs' cgroup directory, or -1 */
 	bool live;
 	bool is_leaving;
+	bool is_idle;		/* detached, and never had any work */
 	bool unseen;		/* leaving: since the last look began */
 };
 TAILQ_HEAD(session_list, session);
@@ -81,6 +83,7 @@ struct broker {
 	struct peeruid *peeruid;
 	struct registry *registry;
 	struct session *sessions;	/* by slot */
+	struct session_list idle;	/* those, the longest detached first */
 	struct cgroup *cgroup;
 	struct gate_list gates;
 	uint32_t last_gate;
@@ -124,6 +127,12 @@ void broker_check_stopped(struct broker *broker);
 /* Take it over.  NULL, or what is wrong with it (static). */
 const char *settings_take(struct settings *settings,
     const struct fields_SB_CONFIG *config);
+
+/*
+ * As many sessions as "files" open files allow, if that is fewer.  Returns
+ * whether it is.
+ */
+bool settings_fit(struct settings *settings, uint64_t files);
 void settings_clear(struct settings *settings);
 
 /* session.c: live sessions: attachments, deadlines, ends. */
@@ -149,6 +158,12 @@ int session_attach(struct session *session, struct gate *gate,
  * on a data end which nobody has read is still carried out.
  */
 void session_detach(struct session *session, uint64_t generation);
+
+/*
+ * Make room for another session: the one that has been detached longest of
+ * those that never had any work ends.  False if there is none.
+ */
+bool session_give_way(struct broker *broker);
 
 /* Whether the gateway has closed its end of a data socket kept here. */
 bool session_data_ended(const struct session *session);

@@ -56,7 +56,8 @@
 	X(REQUESTED, "ended on request") \
 	X(RUNNER_FAILED, "its runner could not be started") \
 	X(RUNNER_LOST, "its runner was lost") \
-	X(SHUTDOWN, "the server was stopped")
+	X(SHUTDOWN, "the server was stopped") \
+	X(GAVE_WAY, "it had no work and gave way to another")
 
 /* How an attempt came out. */
 #define REGISTRY_VERDICTS(X) \

@@ -105,6 +105,29 @@ session_open(struct broker *broker, uint32_t slot)
 	return session;
 }
 
+/* Keep the list of those that can give way; its order is that of detaches. */
+static void
+set_idle(struct session *session, bool idle)
+{
+	struct session_list *list = &session->broker->idle;
+
+	if (session->is_idle)
+		TAILQ_REMOVE(list, session, idle);
+	if (idle)
+		TAILQ_INSERT_TAIL(list, session, idle);
+	session->is_idle = idle;
+}
+
+bool
+session_give_way(struct broker *broker)
+{
+	struct session *session = TAILQ_FIRST(&broker->idle);
+
+	if (session != NULL)
+		session_end(session, REGISTRY_REASON_GAVE_WAY, 0);
+	return session != NULL;
+}
+
 int
 session_take_data(struct session *session)
 {
@@ -137,6 +160,7 @@ session_attach(struct session *session, struct gate *gate, uint64_t handle)
 
 	/* What the last attachment left unread is over. */
 	drop_data(session);
+	set_idle(session, false);
 	session->gate = gate;
 	session->handle = handle;
 	fd = make_data(session, generation);
@@ -169,13 +193,12 @@ session_detach(struct session *session, uint64_t generation)
 		return;
 	unbind(session);
 	sessions_rearm(broker);
-	if (session->data == -1)
-		return;
 	/* Whole requests may have come before the end did. */
-	if (peek_data(session) > 0)
+	if (session->data != -1 && peek_data(session) > 0)
 		run_start(session);
 	else
 		drop_data(session);
+	set_idle(session, session->live && session->run == NULL);
 }
 
 bool
@@ -214,6 +237,7 @@ static const struct {
 	[REGISTRY_REASON_RUNNER_FAILED] = { GONE_RUNNER_FAILED,
 	    END_RUNNER_FAILED },
 	[REGISTRY_REASON_RUNNER_LOST] = { GONE_RUNNER_LOST, END_RUNNER_LOST },
+	[REGISTRY_REASON_GAVE_WAY] = { GONE_ENDED, END_OPERATOR },
 	[REGISTRY_REASON_SHUTDOWN] = { GONE_STOPPING, END_SHUTDOWN },
 };
 
@@ -226,6 +250,7 @@ leave(struct session *session, uint64_t grace_ms)
 
 	log_debug("session", "%s ends: %s", ident_print(&record->id, text),
 	    registry_reason_text(record->reason));
+	set_idle(session, false);
 	session_tell_gone(session, record->generation,
 	    wire_reasons[record->reason].gone);
 	drop_data(session);
@@ -335,6 +360,7 @@ sessions_init(struct broker *broker)
 	struct ident key;
 	size_t i;
 
+	TAILQ_INIT(&broker->idle);
 	ident_make(&key);
 	for (i = 0; i < sizeof(config.hash_key); i++)
 		config.hash_key = config.hash_key << 8 | key.bytes[i];

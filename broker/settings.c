@@ -11,6 +11,10 @@
 
 /* Sessions are held in memory that is set aside at once, if not touched. */
 #define SESSIONS_MAX 1000000
+/* A session's data end or control channel, and its cgroup. */
+#define FILES_SESSION 2
+/* All else: a gateway whose descriptors find no room is lost with them. */
+#define FILES_RESERVED 256
 
 static const char *
 take_listeners(struct settings *settings, struct span list)
@@ -59,6 +63,18 @@ settings_take(struct settings *settings,
 	settings->log_level = config->log_level;
 	settings->syslog = config->syslog;
 	return take_listeners(settings, config->listeners);
+}
+
+bool
+settings_fit(struct settings *settings, uint64_t files)
+{
+	uint64_t fit = files < FILES_RESERVED + FILES_SESSION ? 1 :
+	    (files - FILES_RESERVED) / FILES_SESSION;
+
+	if (settings->max_sessions <= fit)
+		return false;
+	settings->max_sessions = (uint32_t)fit;
+	return true;
 }
 
 void

@@ -5,6 +5,8 @@
  */
 #include "config.h"
 
+#include <sys/resource.h>
+
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -46,6 +48,18 @@ set_cgroup(struct broker *broker)
 }
 
 static void
+fit_to_files(struct settings *settings)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 &&
+	    settings_fit(settings, files.rlim_cur))
+		log_warnx("the limit of open files, %llu, leaves room for %u "
+			  "sessions", (unsigned long long)files.rlim_cur,
+		    settings->max_sessions);
+}
+
+static void
 sup_on_config(void *arg, const union proto_any *msg, struct chan_fds *fds)
 {
 	static const struct fields_HELLO hello = {
@@ -60,6 +74,7 @@ sup_on_config(void *arg, const union proto_any *msg, struct chan_fds *fds)
 	wrong = settings_take(&broker->settings, &msg->SB_CONFIG);
 	if (wrong != NULL)
 		fatalx("configuration from holdfastd: %s", wrong);
+	fit_to_files(&broker->settings);
 	broker->tenant = tenant_self(environ);
 	broker->peeruid = peeruid_new();
 	if (broker->peeruid == NULL)

@@ -556,6 +556,40 @@ Test(broker, sessions_are_bounded)
 	bench_stop(&b);
 }
 
+Test(broker, a_detached_session_without_work_gives_way)
+{
+	struct bench_options options = { .max_sessions = 3 };
+	struct bench b;
+	struct bench_session worked, older, newer;
+	uint8_t count;
+	int gate;
+
+	bench_start(&b, &options);
+	gate = bench_gateway(&b, 1);
+	worked = bench_attach(&b, gate, 1, NULL);
+	bench_write(worked.data, "mc");
+	bench_read(worked.data, &count, 1);
+	bench_detach(gate, &worked, 1);
+	newer = bench_attach(&b, gate, 2, NULL);
+	older = bench_attach(&b, gate, 3, NULL);
+	bench_detach(gate, &older, 1);
+	bench_detach(gate, &newer, 1);
+	bench_attach(&b, gate, 4, NULL);
+	bench_ask(gate, 1, older.id, NULL);
+	bench_refused(&b, gate, ATTACH_UNKNOWN_SESSION);
+	/* Attached ones and those with work do not. */
+	bench_ask(gate, 2, newer.id, NULL);
+	bench_attached(&b, gate);
+	bench_ask(gate, 3, NULL, NULL);
+	bench_refused(&b, gate, ATTACH_LIMIT);
+	bench_ask(gate, 3, worked.id, NULL);
+	worked = bench_attached(&b, gate);
+	bench_write(worked.data, "c");
+	bench_read(worked.data, &count, 1);
+	cr_assert_eq(count, 1);
+	bench_stop(&b);
+}
+
 Test(broker, the_watchdog_is_answered)
 {
 	struct fields_PING ping = { .count = 42 };

@@ -154,6 +154,18 @@ Test(settings, listeners_are_bounded)
 	writer_clear(&listeners);
 }
 
+Test(settings, sessions_are_as_many_as_open_files_allow)
+{
+	struct settings settings = { .max_sessions = 4096 };
+
+	cr_assert_not(settings_fit(&settings, 1048576));
+	cr_assert_eq(settings.max_sessions, 4096);
+	cr_assert(settings_fit(&settings, 4096));
+	cr_assert_eq(settings.max_sessions, (4096 - 256) / 2);
+	cr_assert(settings_fit(&settings, 20));
+	cr_assert_eq(settings.max_sessions, 1);
+}
+
 TestSuite(tenant, .timeout = 20);
 
 Test(tenant, paths_are_absolute_whatever_the_environment_says)

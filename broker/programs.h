@@ -17,8 +17,8 @@ const char *program_name(enum program program);
  * The path of "program": in "libexec_dir" if not NULL; beside "own_dir", the
  * directory holdfastd itself was run from, if that looks like a build tree;
  * else where it is installed.  "own_dir" may be NULL.  The answer is absolute
- * and the caller's; NULL with errno when there is nothing that can be executed, and
- * then "tried" names the path looked at, also the caller's.
+ * and the caller's; NULL with errno when there is nothing that can be
+ * executed, and then "tried" names the path looked at, also the caller's.
  */
 char *program_find(enum program program, const char *libexec_dir,
     const char *own_dir, char **tried);

@@ -195,7 +195,9 @@ Test(exec, nothing_is_inherited_but_what_was_meant, .init = setup,
 	cr_assert_not_null(strstr(out, "4\n"));
 	cr_assert_not_null(strstr(out, "ONLY=this\n"));
 	cr_assert_not_null(strstr(out, "SigBlk:\t0000000000000000\n"));
-	cr_assert_not_null(strstr(out, "SigIgn:\t0000000000000000\n"));
+	/* Under make(1), 32 and 33 are ignored, and only libc may touch them. */
+	cr_assert(strstr(out, "SigIgn:\t0000000000000000\n") != NULL ||
+	    strstr(out, "SigIgn:\t0000000180000000\n") != NULL);
 	/* And here the mask is as it was. */
 	sigprocmask(SIG_BLOCK, NULL, &some);
 	cr_assert(sigismember(&some, SIGUSR1));

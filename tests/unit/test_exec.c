@@ -174,6 +174,16 @@ Test(exec, the_name_shown_is_not_the_program_run, .init = setup,
 	    ARGV("A=1"), "/bin/sh", "/usr", 0), "shown\n/usr\n");
 }
 
+/* Below make(1), 32 and 33 may be ignored; only libc can change that. */
+static unsigned long long
+ignored_in(const char *status)
+{
+	const char *line = strstr(status, "SigIgn:");
+
+	cr_assert_not_null(line, "%s", status);
+	return strtoull(line + strlen("SigIgn:"), NULL, 16) & ~(3ULL << 31);
+}
+
 Test(exec, nothing_is_inherited_but_what_was_meant, .init = setup,
     .fini = teardown)
 {
@@ -195,9 +205,7 @@ Test(exec, nothing_is_inherited_but_what_was_meant, .init = setup,
 	cr_assert_not_null(strstr(out, "4\n"));
 	cr_assert_not_null(strstr(out, "ONLY=this\n"));
 	cr_assert_not_null(strstr(out, "SigBlk:\t0000000000000000\n"));
-	/* Under make(1), 32 and 33 are ignored, and only libc may touch them. */
-	cr_assert(strstr(out, "SigIgn:\t0000000000000000\n") != NULL ||
-	    strstr(out, "SigIgn:\t0000000180000000\n") != NULL);
+	cr_assert_eq(ignored_in(out), 0, "%s", out);
 	/* And here the mask is as it was. */
 	sigprocmask(SIG_BLOCK, NULL, &some);
 	cr_assert(sigismember(&some, SIGUSR1));

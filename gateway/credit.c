@@ -11,6 +11,10 @@
 #define FIRST_CAP 16
 #define KEEP_CAP 256	/* marks kept when there is nothing to wait for */
 
+/* Ends of what is not in the stream yet. */
+#define END_NONE UINT64_MAX
+#define END_HELD (UINT64_MAX - 1)
+
 /* A runner may start one more piece while it is below the window. */
 #define OVERSHOOT (PROTO_CHUNK_MAX + PROTO_EVENT_MAX)
 
@@ -32,13 +36,6 @@ credit_clear(struct credit *c)
 	credit_init(c);
 }
 
-bool
-credit_take(struct credit *c, uint64_t cost)
-{
-	c->taken += cost;
-	return c->taken - c->told <= PROTO_WINDOW + OVERSHOOT;
-}
-
 static int
 credit_grow(struct credit *c)
 {
@@ -56,14 +53,45 @@ credit_grow(struct credit *c)
 	return 0;
 }
 
-int
-credit_mark(struct credit *c, uint64_t end, uint64_t cost)
+static struct credit_mark *
+mark_at(struct credit *c, size_t i)
+{
+	return &c->marks[(c->first + i) % c->cap];
+}
+
+const char *
+credit_take(struct credit *c, uint64_t cost, uint64_t *ticket)
 {
 	if (c->count == c->cap && credit_grow(c) == -1)
-		return -1;
-	c->marks[(c->first + c->count++) % c->cap] =
-	    (struct credit_mark){ end, cost };
-	return 0;
+		return "out of memory";
+	c->taken += cost;
+	if (c->taken - c->told > PROTO_WINDOW + OVERSHOOT)
+		return "more than the window allows";
+	*ticket = c->oldest + c->count;
+	*mark_at(c, c->count++) = (struct credit_mark){ END_NONE, cost };
+	return NULL;
+}
+
+void
+credit_mark(struct credit *c, uint64_t ticket, uint64_t end)
+{
+	mark_at(c, (size_t)(ticket - c->oldest))->end = end;
+}
+
+void
+credit_hold(struct credit *c, uint64_t ticket)
+{
+	credit_mark(c, ticket, END_HELD);
+}
+
+void
+credit_release(struct credit *c, uint64_t end)
+{
+	size_t i;
+
+	for (i = 0; i < c->count; i++)
+		if (mark_at(c, i)->end == END_HELD)
+			mark_at(c, i)->end = end;
 }
 
 void
@@ -73,6 +101,7 @@ credit_settle(struct credit *c, uint64_t gone)
 		c->returned += c->marks[c->first].cost;
 		c->first = (c->first + 1) % c->cap;
 		c->count--;
+		c->oldest++;
 	}
 	if (c->count == 0 && c->cap > KEEP_CAP) {
 		free(c->marks);
@@ -85,7 +114,7 @@ credit_settle(struct credit *c, uint64_t gone)
 bool
 credit_pending(const struct credit *c)
 {
-	return c->count > 0;
+	return c->count > 0 && c->marks[c->first].end < END_HELD;
 }
 
 uint64_t

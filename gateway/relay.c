@@ -38,8 +38,9 @@
 /* An event that waits for room, as it came. */
 struct event_item {
 	STAILQ_ENTRY(event_item) entry;
-	uint16_t type;
+	uint64_t ticket;
 	size_t len;
+	uint16_t type;
 	uint8_t payload[];
 };
 
@@ -57,7 +58,6 @@ struct relay {
 	bool bulk_first;
 	uint32_t bulk_call;
 	struct outq held;	/* answers that come meanwhile */
-	uint64_t held_cost;
 };
 
 /* A message from the runner, decoded: NULL, or what is wrong with it. */
@@ -135,34 +135,23 @@ relay_holding(struct relay *relay)
 	return relay->bulk ? &relay->held : NULL;
 }
 
-/* What has just been put at the end of the client's queue costs this. */
-static const char *
-relay_mark(struct relay *relay, uint64_t cost)
+/* What has just been put at the end of the client's queue has this ticket. */
+static void
+relay_mark(struct relay *relay, uint64_t ticket)
 {
-	if (cost == 0)
-		return NULL;
-	return credit_mark(&relay->credit, relay->conn->out.put, cost) == -1 ?
-	    "out of memory" : NULL;
-}
-
-static const char *
-relay_take(struct relay *relay, uint64_t cost)
-{
-	return credit_take(&relay->credit, cost) ? NULL :
-	    "more than the window allows";
+	credit_mark(&relay->credit, ticket, relay->conn->out.put);
 }
 
 /* Events, whole and ready to be put into frames. */
 static const char *
-event_write(struct relay *relay, uint16_t type, const union proto_any *msg)
+event_write(struct relay *relay, uint16_t type, const union proto_any *msg,
+    uint64_t ticket)
 {
 	struct outq *q = &relay->conn->out;
-	uint64_t cost = PROTO_EVENT_COST;
 	const char *why;
 
 	switch (type) {
 	case MSG_RG_OUTPUT:
-		cost += msg->RG_OUTPUT.data.len;
 		why = answer_output(q, &msg->RG_OUTPUT);
 		break;
 	case MSG_RG_EXITED:
@@ -172,7 +161,8 @@ event_write(struct relay *relay, uint16_t type, const union proto_any *msg)
 		why = answer_closed(q, &msg->RG_CLOSED);
 		break;
 	}
-	return why != NULL ? why : relay_mark(relay, cost);
+	relay_mark(relay, ticket);
+	return why;
 }
 
 static bool
@@ -195,7 +185,7 @@ relay_refill(struct relay *relay)
 		/* It was sound when it came. */
 		proto_decode(proto_row(type), item->payload, item->len,
 		    &decoded);
-		why = event_write(relay, type, &decoded);
+		why = event_write(relay, type, &decoded, item->ticket);
 		free(item);
 	}
 	if (why != NULL)
@@ -213,20 +203,22 @@ relay_finish(struct relay *relay)
 			break;
 		proto_decode(proto_row(item->type), item->payload, item->len,
 		    &decoded);
-		if (event_write(relay, item->type, &decoded) != NULL)
+		if (event_write(relay, item->type, &decoded,
+		    item->ticket) != NULL)
 			break;
 	}
 }
 
 static const char *
 event_queue(struct relay *relay, uint16_t type, const uint8_t *payload,
-    size_t len)
+    size_t len, uint64_t ticket)
 {
 	struct event_item *item = malloc(sizeof(*item) + len);
 
 	if (item == NULL)
 		return "out of memory";
 	item->type = type;
+	item->ticket = ticket;
 	item->len = len;
 	memcpy(item->payload, payload, len);
 	STAILQ_INSERT_TAIL(&relay->events, item, entry);
@@ -237,17 +229,17 @@ static const char *
 relay_event(struct relay *relay, uint16_t type, const uint8_t *payload,
     size_t len, const union proto_any *msg)
 {
-	uint64_t cost = PROTO_EVENT_COST;
+	uint64_t cost = PROTO_EVENT_COST, ticket;
 	const char *why;
 
 	if (type == MSG_RG_OUTPUT)
 		cost += msg->RG_OUTPUT.data.len;
-	why = relay_take(relay, cost);
+	why = credit_take(&relay->credit, cost, &ticket);
 	if (why != NULL)
 		return why;
 	if (!STAILQ_EMPTY(&relay->events) || !event_room(relay))
-		return event_queue(relay, type, payload, len);
-	return event_write(relay, type, msg);
+		return event_queue(relay, type, payload, len, ticket);
+	return event_write(relay, type, msg, ticket);
 }
 
 static const char *
@@ -275,25 +267,38 @@ on_hello(struct relay *relay, const struct proto_head *head,
 	return NULL;
 }
 
+/* An answer with chunks; while a fragmented message is under way it waits. */
+static const char *
+on_chunks(struct relay *relay, const struct fields_RG_RESULT *m)
+{
+	const char *why;
+	uint64_t ticket;
+
+	why = credit_take(&relay->credit, answer_cost(m->chunks), &ticket);
+	if (why == NULL)
+		why = answer_result(conn_replies(relay->conn), m);
+	if (why != NULL)
+		return why;
+	if (relay->bulk)
+		credit_hold(&relay->credit, ticket);
+	else
+		relay_mark(relay, ticket);
+	return NULL;
+}
+
 static const char *
 on_result(struct relay *relay, const struct proto_head *head,
     const union proto_any *msg)
 {
 	const struct fields_RG_RESULT *m = &msg->RG_RESULT;
-	uint64_t cost = answer_cost(m->chunks);
 	const char *why = relay_answered(relay);
 
 	(void)head;
-	if (why == NULL)
-		why = relay_take(relay, cost);
-	if (why == NULL)
-		why = answer_result(conn_replies(relay->conn), m);
 	if (why != NULL)
 		return why;
-	if (!relay->bulk)
-		return relay_mark(relay, cost);
-	relay->held_cost += cost;
-	return NULL;
+	if (m->chunks.len > 0)
+		return on_chunks(relay, m);
+	return answer_result(conn_replies(relay->conn), m);
 }
 
 static const char *
@@ -329,17 +334,19 @@ static const char *
 on_bulk_part(struct relay *relay, const struct proto_head *head,
     const union proto_any *msg)
 {
-	uint64_t cost = answer_cost(msg->RG_BULK_PART.chunks);
+	const struct fields_RG_BULK_PART *m = &msg->RG_BULK_PART;
 	const char *why;
+	uint64_t ticket;
 
 	if (!relay->bulk || relay->bulk_call != head->call)
 		return "part of nothing";
-	why = relay_take(relay, cost);
-	if (why == NULL)
-		why = answer_bulk_part(&relay->conn->out, &msg->RG_BULK_PART,
-		    relay->bulk_first);
+	why = credit_take(&relay->credit, answer_cost(m->chunks), &ticket);
+	if (why != NULL)
+		return why;
+	why = answer_bulk_part(&relay->conn->out, m, relay->bulk_first);
+	relay_mark(relay, ticket);
 	relay->bulk_first = false;
-	return why != NULL ? why : relay_mark(relay, cost);
+	return why;
 }
 
 static const char *
@@ -347,7 +354,6 @@ on_bulk_end(struct relay *relay, const struct proto_head *head,
     const union proto_any *msg)
 {
 	const char *why;
-	uint64_t cost = relay->held_cost;
 
 	if (!relay->bulk || relay->bulk_call != head->call)
 		return "end of nothing";
@@ -355,9 +361,9 @@ on_bulk_end(struct relay *relay, const struct proto_head *head,
 	if (why != NULL)
 		return why;
 	relay->bulk = false;
-	relay->held_cost = 0;
 	outq_move(&relay->conn->out, &relay->held);
-	return relay_mark(relay, cost);
+	credit_release(&relay->credit, relay->conn->out.put);
+	return NULL;
 }
 
 static const struct {

@@ -65,7 +65,7 @@ struct session {
 	struct run *run;	/* owned; NULL before any work */
 	struct event *first;	/* owned; the first byte on "data" */
 	int data;		/* owned; runner's end, kept; or -1 */
-	int cgroup;		/* owned; its jobs' cgroup directory, or -1 */
+	int cgroup;		/* owned; its cgroup's directory, or -1 */
 	bool live;
 	bool is_leaving;
 	bool is_idle;		/* detached, and never had any work */

@@ -234,12 +234,6 @@ cgroup_make(struct cgroup *cgroup, const char *name)
 	return cgroup == NULL ? -1 : make_dir(cgroup->dir, name);
 }
 
-int
-cgroup_dup(int dir)
-{
-	return dir == -1 ? -1 : fcntl(dir, F_DUPFD_CLOEXEC, 0);
-}
-
 void
 cgroup_kill(int dir)
 {

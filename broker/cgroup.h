@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A cgroup for the jobs of each session, where the host lets us: version 2,
- * below the cgroup this process is in.  See cgroups(7).  Everything works
- * without; then orphans are found by looking for them.
+ * A cgroup for each session, in which its runner is born and so are its jobs,
+ * where the host lets us: version 2, below the cgroup this process is in.
+ * See cgroups(7).  Everything works without; then orphans are found by
+ * looking for them.
  */
 #ifndef BROKER_CGROUP_H
 #define BROKER_CGROUP_H
@@ -26,9 +27,6 @@ void cgroup_free(struct cgroup *cgroup);
  * Make the cgroup of a session.  Returns its directory, the caller's, or -1.
  */
 int cgroup_make(struct cgroup *cgroup, const char *name);
-
-/* Another descriptor of the directory, the caller's, or -1. */
-int cgroup_dup(int dir);
 
 /* SIGKILL to all in it.  Does nothing for -1. */
 void cgroup_kill(int dir);

@@ -2,6 +2,10 @@
 /* Starting the other programs. */
 #include "config.h"
 
+#include <sys/syscall.h>
+
+#include <linux/sched.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -125,6 +129,26 @@ launch_child(const char *path, const char *name, char *const env[],
 	_exit(127);
 }
 
+/*
+ * Being born in a cgroup costs nothing; to move there is a matter of an RCU
+ * grace period, many milliseconds.  Where the kernel or a jail around us
+ * does not know how, ours will do.
+ */
+static pid_t
+launch_fork(int cgroup)
+{
+	struct clone_args args = {
+		.flags = CLONE_INTO_CGROUP,
+		.exit_signal = SIGCHLD,
+		.cgroup = (uint64_t)cgroup,
+	};
+	pid_t pid = -1;
+
+	if (cgroup != -1)
+		pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+	return pid != -1 ? pid : fork();
+}
+
 pid_t
 launch(const char *path, const char *name, char *const env[], int control,
     const struct launch_as *as)
@@ -135,7 +159,7 @@ launch(const char *path, const char *name, char *const env[], int control,
 	/* A signal to the child must not run our handlers there. */
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &before);
-	pid = fork();
+	pid = launch_fork(as == NULL ? -1 : as->cgroup);
 	if (pid == 0)
 		launch_child(path, name, env, control, as);
 	sigprocmask(SIG_SETMASK, &before, NULL);

@@ -14,6 +14,7 @@ struct launch_as {
 	const gid_t *groups;	/* supplementary */
 	size_t ngroups;
 	const char *cwd;
+	int cgroup;		/* directory of its cgroup, or -1: ours */
 };
 
 /*

@@ -162,9 +162,8 @@ send_config(struct run *run)
 		.syslog = settings->syslog,
 		.has_syslog = true,
 	};
-	int fd = cgroup_dup(session->cgroup);
 
-	chan_send(run->chan, MSG_BR_CONFIG, &config, &fd, fd == -1 ? 0 : 1);
+	chan_send(run->chan, MSG_BR_CONFIG, &config, NULL, 0);
 }
 
 /* It could not be registered, so nobody would know it again. */
@@ -188,6 +187,7 @@ run_spawn(struct run *run)
 		.groups = tenant->groups,
 		.ngroups = tenant->ngroups,
 		.cwd = tenant->cwd,
+		.cgroup = run->session->cgroup,
 	};
 	int pair[2];
 

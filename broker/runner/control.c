@@ -24,8 +24,8 @@ control_on_config(void *arg, const union proto_any *msg,
 		.oldest = PROTO_OLDEST,
 	};
 	struct runner *runner = arg;
-	int cgroup;
 
+	(void)fds;
 	if (proto_agree(config->version, config->oldest) == 0)
 		fatalx("the broker speaks version %u, this is version %u",
 		    config->version, PROTO_VERSION);
@@ -41,11 +41,6 @@ control_on_config(void *arg, const union proto_any *msg,
 	    config->shell_path.len);
 	if (runner->shell == NULL)
 		fatal("configuration");
-	cgroup = chan_take_fd(fds, 0);
-	if (cgroup != -1)
-		runner->cgroup_fd = openat(cgroup, "cgroup.procs",
-		    O_WRONLY | O_CLOEXEC);
-	unix_close(&cgroup);
 	chan_send(runner->broker, MSG_RB_HELLO, &hello, NULL, 0);
 	chan_set_phase(runner->broker, PHASE_UP);
 }

@@ -219,9 +219,6 @@ child_steps(const struct exec_plan *plan)
 	if (plan->terminal && ioctl(plan->fds[0], TIOCSCTTY, 0) == -1)
 		return EXEC_TERMINAL;
 	child_oom();
-	/* Where jobs may not move there, they are found all the same. */
-	if (plan->cgroup != -1)
-		(void)!write(plan->cgroup, "0", 1);
 	if (child_files(plan) == -1)
 		return EXEC_FILES;
 	role_restore();

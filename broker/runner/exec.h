@@ -24,7 +24,6 @@ struct exec_plan {
 	const char *directory;
 	int fds[3];		/* become 0, 1 and 2; all above 2 */
 	int terminal;		/* whether fds[0] is to control the session */
-	int cgroup;		/* cgroup.procs(cgroups(7)) to join, or -1 */
 };
 
 struct exec_failure {

@@ -134,7 +134,6 @@ runner_new(struct event_base *base, int control)
 	if (runner == NULL)
 		fatal("runner");
 	runner->base = base;
-	runner->cgroup_fd = -1;
 	TAILQ_INIT(&runner->children);
 	TAILQ_INIT(&runner->ready);
 	runner->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -172,7 +171,6 @@ runner_free(struct runner *runner)
 	event_free(runner->end);
 	unix_close(&runner->signal_fd);
 	unix_close(&runner->null_fd);
-	unix_close(&runner->cgroup_fd);
 	free(runner->shell);
 	free(runner);
 }

@@ -174,7 +174,6 @@ struct runner {
 	struct event *end;		/* the grace, then the killing */
 	int signal_fd;
 	int null_fd;
-	int cgroup_fd;			/* "cgroup.procs" of jobs, or -1 */
 	enum runner_phase phase;
 	unsigned int kills;		/* looks for what is left */
 	uint64_t generations;		/* attachments so far */

@@ -173,7 +173,6 @@ run_plan(struct runner *runner, struct exec_plan *plan,
 	}
 	memcpy(plan->fds, ends.theirs, sizeof(plan->fds));
 	plan->terminal = msg->tty;
-	plan->cgroup = runner->cgroup_fd;
 	pid = exec_start(plan, &failure);
 	close_theirs(&ends, runner->null_fd);
 	if (pid == -1) {

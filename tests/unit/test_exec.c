@@ -75,7 +75,7 @@ run(const char *const *argv, const char *const *envp, const char *program,
 	static char out[65536];
 	struct exec_plan plan = { .argv = (char *const *)(uintptr_t)argv,
 	    .envp = (char *const *)(uintptr_t)envp, .directory = where,
-	    .terminal = terminal, .cgroup = -1 };
+	    .terminal = terminal };
 	char **programs;
 	size_t used = 0;
 	ssize_t n;

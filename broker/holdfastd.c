@@ -81,16 +81,19 @@ usable_xdg(void)
 static struct rundir *
 open_rundir(struct supervise_plan *plan)
 {
+	const char *wanted = plan->options->runtime_dir;
 	char reason[RUNDIR_REASON_SIZE];
 	struct rundir *rundir;
 	char *path;
 
-	path = rundir_choose(plan->options->runtime_dir, usable_xdg(),
-	    geteuid());
-	rundir = rundir_open(path, reason);
+	path = rundir_choose(wanted, usable_xdg(), geteuid());
+	/* Who did not say where does not mind being beside another. */
+	rundir = wanted != NULL ? rundir_open(path, reason) :
+	    rundir_open_beside(path, reason);
+	free(path);
 	if (rundir == NULL)
 		fatalx("runtime directory: %s", reason);
-	plan->runtime_dir = path;
+	plan->runtime_dir = rundir_path(rundir);
 	return rundir;
 }
 
@@ -175,7 +178,6 @@ serve(struct options *o)
 	rundir_close(rundir);
 	for (i = 0; i < PROGRAM_COUNT; i++)
 		free(plan.programs[i]);
-	free(plan.runtime_dir);
 	free(plan.listeners);
 	return status;
 }

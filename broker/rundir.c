@@ -18,6 +18,8 @@
 
 #define RUNDIR_LOCK "holdfastd.lock"
 #define RUNDIR_EMPTY "empty"
+/* How many instances go beside each other. */
+#define RUNDIR_MAX 1000
 /* How often a lock may vanish under our hands before we give up. */
 #define RUNDIR_LOCK_TRIES 100
 
@@ -26,7 +28,7 @@ struct rundir {
 	char *empty;	/* NULL: not made */
 	int dirfd;
 	int lockfd;
-	int made;	/* we made the directory, so we remove it */
+	int made;	/* by us or one that was killed, so we remove it */
 };
 
 char *
@@ -49,6 +51,7 @@ rundir_refuse(char *reason, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(reason, RUNDIR_REASON_SIZE, fmt, ap);
 	va_end(ap);
+	errno = EINVAL;
 	return -1;
 }
 
@@ -105,9 +108,10 @@ rundir_refuse_held(struct rundir *rd, char *reason)
 
 	n = pread(rd->lockfd, holder, sizeof(holder) - 1, 0);
 	holder[n > 0 ? strspn(holder, "0123456789") : 0] = '\0';
-	return rundir_refuse(reason, "%s is in use by another holdfastd "
-	    "(pid %s); stop it, or give this one a --runtime-dir of its own",
+	rundir_refuse(reason, "%s is in use by another holdfastd (pid %s)",
 	    rd->path, holder[0] != '\0' ? holder : "unknown");
+	errno = EBUSY;
+	return -1;
 }
 
 /*
@@ -119,6 +123,8 @@ rundir_try_lock(struct rundir *rd, char *reason)
 {
 	struct stat st;
 
+	if (faccessat(rd->dirfd, RUNDIR_LOCK, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		rd->made = 1;
 	rd->lockfd = openat(rd->dirfd, RUNDIR_LOCK,
 	    O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (rd->lockfd == -1)
@@ -156,6 +162,8 @@ rundir_lock(struct rundir *rd, char *reason)
 static void
 rundir_free(struct rundir *rd)
 {
+	int saved = errno;
+
 	if (rd->lockfd != -1)
 		close(rd->lockfd);
 	if (rd->dirfd != -1)
@@ -163,6 +171,7 @@ rundir_free(struct rundir *rd)
 	free(rd->path);
 	free(rd->empty);
 	free(rd);
+	errno = saved;
 }
 
 struct rundir *
@@ -178,6 +187,27 @@ rundir_open(const char *path, char *reason)
 		return NULL;
 	}
 	return rd;
+}
+
+struct rundir *
+rundir_open_beside(const char *path, char *reason)
+{
+	struct rundir *rd = rundir_open(path, reason);
+	char *beside;
+	int n;
+
+	for (n = 2; rd == NULL && errno == EBUSY && n <= RUNDIR_MAX; n++) {
+		beside = xasprintf("%s-%d", path, n);
+		rd = rundir_open(beside, reason);
+		free(beside);
+	}
+	return rd;
+}
+
+const char *
+rundir_path(const struct rundir *rd)
+{
+	return rd->path;
 }
 
 const char *

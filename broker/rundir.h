@@ -26,9 +26,18 @@ char *rundir_choose(const char *wanted, const char *xdg, uid_t uid);
  * Make and lock "path".  It must belong to us and nobody else may write
  * there; other users may not even look, unless we are root.  Returns NULL
  * with "reason" (RUNDIR_REASON_SIZE) set when that is not so or another
- * instance holds it.
+ * instance holds it; errno is EBUSY in that last case only.
  */
 struct rundir *rundir_open(const char *path, char *reason);
+
+/*
+ * The same, but where another instance holds "path", the first free one of
+ * PATH-2, PATH-3 and so on.
+ */
+struct rundir *rundir_open_beside(const char *path, char *reason);
+
+/* Which one it is; lives as long as "rundir". */
+const char *rundir_path(const struct rundir *rundir);
 
 /*
  * An empty directory owned by root that nobody can write, made on the first
@@ -37,8 +46,8 @@ struct rundir *rundir_open(const char *path, char *reason);
 const char *rundir_empty(struct rundir *rundir);
 
 /*
- * Remove what was made here, the directory too if we made it, and unlock.
- * NULL is allowed.
+ * Remove what was made here, the directory too if it was made by us or
+ * by an instance that was killed, and unlock.  NULL is allowed.
  */
 void rundir_close(struct rundir *rundir);
 

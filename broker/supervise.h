@@ -24,7 +24,7 @@ struct supervise_plan {
 	int *listeners;			/* closed and -1 when we stop */
 	size_t nlisteners;
 	char *programs[PROGRAM_COUNT];		/* absolute paths */
-	char *runtime_dir;
+	const char *runtime_dir;
 	int drop;	/* gateways become the following (we are root) */
 	uid_t gateway_uid;
 	gid_t gateway_gid;

@@ -112,10 +112,29 @@ Test(rundir, a_second_instance_is_told_who_holds_it)
 
 	cr_assert_not_null(rd, "%s", reason);
 	cr_assert_null(rundir_open(path, reason));
+	cr_assert_eq(errno, EBUSY);
 	snprintf(pid, sizeof(pid), "(pid %d)", (int)getpid());
 	cr_assert_not_null(strstr(reason, pid), "%s", reason);
-	cr_assert_not_null(strstr(reason, "--runtime-dir"), "%s", reason);
 	rundir_close(rd);
+}
+
+Test(rundir, those_who_do_not_mind_go_beside_each_other)
+{
+	struct rundir *rd[3];
+	char want[128];
+	struct stat st;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		rd[i] = rundir_open_beside(path, reason);
+		cr_assert_not_null(rd[i], "%s", reason);
+	}
+	cr_assert_str_eq(rundir_path(rd[0]), path);
+	snprintf(want, sizeof(want), "%s-3", path);
+	cr_assert_str_eq(rundir_path(rd[2]), want);
+	for (i = 0; i < 3; i++)
+		rundir_close(rd[i]);
+	cr_assert_eq(stat(want, &st), -1);
 }
 
 Test(rundir, what_a_killed_instance_left_is_taken_over)
@@ -132,6 +151,7 @@ Test(rundir, what_a_killed_instance_left_is_taken_over)
 	cr_assert_not_null(rd, "%s", reason);
 	cr_assert_not_null(rundir_empty(rd));
 	rundir_close(rd);
+	cr_assert_eq(access(path, F_OK), -1);
 }
 
 Test(rundir, a_link_is_not_followed)
@@ -146,6 +166,7 @@ Test(rundir, a_directory_open_to_others_is_refused)
 	cr_assert_eq(mkdir(path, 0700), 0);
 	cr_assert_eq(chmod(path, 0777), 0);
 	cr_assert_null(rundir_open(path, reason));
+	cr_assert_neq(errno, EBUSY);
 	cr_assert_not_null(strstr(reason, "mode 777"), "%s", reason);
 }
 

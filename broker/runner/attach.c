@@ -40,7 +40,7 @@ void
 attach_throttle(struct attach *attach)
 {
 	bool much = attach->parked_bytes > PARKED_WRITES_SOFT;
-	bool open = attach->sent - attach->acked < attach->runner->window;
+	bool open = attach_room(attach) > 0;
 
 	if (much && open && !attach->paused)
 		link_pause(attach->link);
@@ -90,8 +90,6 @@ attach_sent(struct attach *attach, struct child *child, uint64_t seq,
 		.what = (uint8_t)what,
 	};
 	child_ref(child);
-	if (attach->paused)
-		attach_throttle(attach);
 }
 
 static void
@@ -156,11 +154,15 @@ attach_on_ack(struct attach *attach, uint64_t total)
 	return 0;
 }
 
-static void
-attach_note_queue(struct attach *attach)
+void
+attach_send_now(struct attach *attach, uint16_t type, uint32_t call,
+    const struct iovec *iov, int count)
 {
+	link_sendv_now(attach->link, type, call, iov, count);
 	if (link_queued(attach->link) > QUEUE_HIGH)
 		attach->choked = true;
+	if (attach->paused)
+		attach_throttle(attach);
 }
 
 static void
@@ -174,8 +176,7 @@ attach_event(struct child *child, uint16_t type, uint64_t seq,
 		iov[1] = *data;
 	attach_sent(attach, child, seq, what,
 	    data != NULL ? data->iov_len : 0);
-	link_sendv_now(attach->link, type, 0, iov, data != NULL ? 2 : 1);
-	attach_note_queue(attach);
+	attach_send_now(attach, type, 0, iov, data != NULL ? 2 : 1);
 }
 
 /* A writer over memory that outlives the event. */

@@ -30,6 +30,12 @@
 #define OOM_PATH "/proc/self/oom_score_adj"
 #define DEFAULT_PATH "/bin:/usr/bin"
 
+/*
+ * The child leaves the stack in the middle of things, and the sanitizer would
+ * take what it marked there for the next child's mistakes.
+ */
+#define IN_CHILD __attribute__((no_sanitize("address")))
+
 static const char *const stage_texts[EXEC_STAGES] = {
 	[EXEC_FORK] = "cannot create a process",
 	[EXEC_SESSION] = "cannot begin a session",
@@ -142,7 +148,7 @@ exec_programs(const char *name, char *const *envp, int fallback)
 	return block;
 }
 
-static void
+static void IN_CHILD
 child_signals(void)
 {
 	struct sigaction action = { .sa_handler = SIG_DFL };
@@ -153,7 +159,7 @@ child_signals(void)
 			sigaction(signo, &action, NULL);
 }
 
-static void
+static void IN_CHILD
 child_oom(void)
 {
 	int fd;
@@ -167,7 +173,7 @@ child_oom(void)
 	close(fd);
 }
 
-static int
+static int IN_CHILD
 child_files(const struct exec_plan *plan)
 {
 	int i;
@@ -182,7 +188,7 @@ child_files(const struct exec_plan *plan)
 }
 
 /* Those errors say nothing about the next directory; see execvp(3). */
-static int
+static int IN_CHILD
 search_goes_on(int error)
 {
 	return error == ENOENT || error == ENOTDIR || error == EACCES ||
@@ -190,7 +196,7 @@ search_goes_on(int error)
 	    error == ETIMEDOUT;
 }
 
-static int
+static int IN_CHILD
 child_program(const struct exec_plan *plan)
 {
 	sigset_t none;
@@ -211,7 +217,7 @@ child_program(const struct exec_plan *plan)
 	return -1;
 }
 
-static enum exec_stage
+static enum exec_stage IN_CHILD
 child_steps(const struct exec_plan *plan)
 {
 	if (setsid() == -1)
@@ -229,7 +235,7 @@ child_steps(const struct exec_plan *plan)
 	return EXEC_PROGRAM;
 }
 
-static int
+static int IN_CHILD
 child_main(void *arg)
 {
 	struct child *child = arg;

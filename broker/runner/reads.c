@@ -185,8 +185,8 @@ bulk_part(struct attach *attach)
 	attach_sent(attach, child, 0, attach->bulk_left == 0 ? UNACKED_READ :
 	    UNACKED_NOTHING, bytes);
 	iov = (struct iovec){ w.p, w.len };
-	link_sendv_now(attach->link, MSG_RG_BULK_PART,
-	    attach->bulk->call.number, &iov, 1);
+	attach_send_now(attach, MSG_RG_BULK_PART, attach->bulk->call.number,
+	    &iov, 1);
 	writer_clear(&w);
 	child_set_keep(child);
 	if (attach->bulk_left == 0)

@@ -5,6 +5,7 @@
 
 #include <sys/queue.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -279,6 +280,9 @@ void attach_closed(struct child *child, uint64_t seq);
 /* Count what was sent against the window. */
 void attach_sent(struct attach *attach, struct child *child, uint64_t seq,
     enum unacked_what what, uint64_t bytes);
+/* Send at once what counts against the window. */
+void attach_send_now(struct attach *attach, uint16_t type, uint32_t call,
+    const struct iovec *iov, int count);
 /* Answers. */
 void attach_result(struct attach *attach, const struct call *call,
     uint16_t method, struct fields_RG_RESULT *result);

@@ -2,11 +2,13 @@
 /* A real runner: processes, input, reads, signals, the end. */
 #include "config.h"
 
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,20 +57,33 @@ expect_output(const char *id, const char *text)
 	    (const char *)kit.msg.RG_OUTPUT.data.p);
 }
 
-/* Whether a process is gone, or only waits to be collected. */
+/* For await_gone(), while the process is there for sure. */
 static int
-is_gone(pid_t pid)
+watch(pid_t pid)
 {
-	char path[64], line[256] = "";
-	FILE *file;
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	file = fopen(path, "r");
-	if (file == NULL)
-		return 1;
-	(void)!fgets(line, sizeof(line), file);
-	fclose(file);
-	return strstr(line, ") Z ") != NULL;
+	cr_assert_neq(fd, -1);
+	return fd;
+}
+
+static void
+await_gone(int fd)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+
+	cr_assert_eq(poll(&pfd, 1, 20000), 1);
+	close(fd);
+}
+
+/* The same without waiting. */
+static void
+expect_gone(int fd)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+
+	cr_assert_eq(poll(&pfd, 1, 0), 1);
+	close(fd);
 }
 
 Test(runner, output_exit_and_close_come_in_order)
@@ -405,7 +420,7 @@ Test(runner, long_answers_come_in_parts_one_after_the_other)
 
 Test(runner, interrupt_and_terminate_reach_the_group)
 {
-	pid_t pid;
+	int fd;
 
 	kit_shell(&kit, "p", "trap 'echo caught; exit 5' INT; echo ready; "
 	    "while :; do sleep 0.05; done", 0);
@@ -419,12 +434,12 @@ Test(runner, interrupt_and_terminate_reach_the_group)
 
 	kit_shell(&kit, "q", "sleep 300 & echo $!; wait", 0);
 	kit_until_event(&kit, MSG_RG_OUTPUT, "q");
-	pid = (pid_t)atoi((const char *)kit.msg.RG_OUTPUT.data.p);
+	fd = watch((pid_t)atoi((const char *)kit.msg.RG_OUTPUT.data.p));
 	kit_result(&kit, kit_terminate(&kit, "q"));
 	cr_assert(RESULT.running);
 	kit_until_event(&kit, MSG_RG_EXITED, "q");
 	cr_assert_eq(kit.msg.RG_EXITED.exit_code, 137);
-	cr_assert(is_gone(pid));
+	await_gone(fd);
 	kit_until_event(&kit, MSG_RG_CLOSED, "q");
 	kit_result(&kit, kit_terminate(&kit, "q"));
 	cr_assert(!RESULT.running);
@@ -522,8 +537,7 @@ Test(runner, processes_outlive_their_attachments)
 Test(runner, the_end_leaves_nothing_behind)
 {
 	struct fields_BR_END end = { .reason = END_EXPIRED };
-	pid_t pids[3];
-	int i;
+	int fds[3], i;
 
 	kit_shell(&kit, "p", "setsid sh -c 'trap \"\" TERM HUP; echo $$; "
 	    "while :; do sleep 1; done' & echo $$; "
@@ -535,7 +549,7 @@ Test(runner, the_end_leaves_nothing_behind)
 		at = (const char *)kit.msg.RG_OUTPUT.data.p;
 		while (i < 3 && at < (const char *)kit.msg.RG_OUTPUT.data.p +
 		    kit.msg.RG_OUTPUT.data.len) {
-			pids[i++] = (pid_t)atoi(at);
+			fds[i++] = watch((pid_t)atoi(at));
 			at = strchr(at, '\n') + 1;
 		}
 	}
@@ -543,19 +557,19 @@ Test(runner, the_end_leaves_nothing_behind)
 	kit_order(&kit, MSG_BR_END, &end);
 	kit_expect_order(&kit, MSG_RB_ENDED);
 	for (i = 0; i < 3; i++)
-		cr_assert(is_gone(pids[i]));
+		expect_gone(fds[i]);
 	cr_assert_eq(kit_wait_exit(&kit), 0);
 }
 
 Test(runner, a_lost_broker_ends_the_session)
 {
-	pid_t pid;
+	int fd;
 
 	kit_shell(&kit, "p", "echo $$; exec sleep 300", 0);
 	kit_until_event(&kit, MSG_RG_OUTPUT, "p");
-	pid = (pid_t)atoi((const char *)kit.msg.RG_OUTPUT.data.p);
+	fd = watch((pid_t)atoi((const char *)kit.msg.RG_OUTPUT.data.p));
 	close(kit.control);
 	kit.control = open("/dev/null", 0);
 	cr_assert_eq(kit_wait_exit(&kit), 0);
-	cr_assert(is_gone(pid));
+	expect_gone(fd);
 }

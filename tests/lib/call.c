@@ -70,14 +70,11 @@ call_free(struct call *call)
 	free(call);
 }
 
-struct call *
-call_attach(const char *url, const char *resume)
+int
+call_begin(struct call *call, const char *resume)
 {
 	struct json_object *params, *result, *id;
-	struct call *call;
 
-	if ((call = call_open(url)) == NULL)
-		return NULL;
 	params = json_object_new_object();
 	json_object_object_add(params, "clientName",
 	    json_object_new_string("test"));
@@ -85,17 +82,26 @@ call_attach(const char *url, const char *resume)
 		json_object_object_add(params, "resumeSessionId",
 		    json_object_new_string(resume));
 	if ((result = call_result(call, "initialize", params)) == NULL)
-		goto fail;
+		return -1;
+	free(call->session);
+	call->session = NULL;
 	if (json_object_object_get_ex(result, "sessionId", &id))
 		call->session = xstrdup(json_object_get_string(id));
 	json_object_put(result);
-	if (call->session == NULL ||
-	    call_notify(call, "initialized", json_object_new_object()) == -1)
-		goto fail;
+	return call->session == NULL ? -1 :
+	    call_notify(call, "initialized", json_object_new_object());
+}
+
+struct call *
+call_attach(const char *url, const char *resume)
+{
+	struct call *call = call_open(url);
+
+	if (call != NULL && call_begin(call, resume) == -1) {
+		call_free(call);
+		call = NULL;
+	}
 	return call;
-fail:
-	call_free(call);
-	return NULL;
 }
 
 const char *

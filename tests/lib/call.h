@@ -20,10 +20,10 @@ struct json_object;
 struct call *call_open(const char *url);
 void call_free(struct call *call);
 
-/*
- * call_open(), initialize (resuming "resume" unless it is NULL), initialized.
- * NULL, with the server's answer on stderr, when any of it fails.
- */
+/* initialize, resuming "resume" unless it is NULL, initialized: 0 or -1. */
+int call_begin(struct call *call, const char *resume);
+
+/* Both; NULL, with the server's answer on stderr, when any of it fails. */
 struct call *call_attach(const char *url, const char *resume);
 
 /* The id of the session attached to, or NULL; owned by the call. */

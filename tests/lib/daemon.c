@@ -27,6 +27,7 @@
 
 struct daemon {
 	pid_t pid;
+	pid_t killed; /* a gateway, by daemon_kill_gateway() */
 	int status; /* once pid is 0 */
 	int ready_fd;
 	char *dir;
@@ -232,6 +233,19 @@ pid_t
 daemon_pid(const struct daemon *daemon)
 {
 	return daemon->pid;
+}
+
+void
+daemon_kill_gateway(struct daemon *daemon, pid_t gateway)
+{
+	daemon->killed = gateway;
+	kill(gateway, SIGKILL);
+}
+
+pid_t
+daemon_killed(const struct daemon *daemon)
+{
+	return daemon->killed;
 }
 
 static int

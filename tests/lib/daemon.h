@@ -57,6 +57,12 @@ int daemon_wait_none(const struct daemon *daemon, const char *name, int ms);
  */
 pid_t daemon_owner_of(const struct daemon *daemon, int port);
 
+/* SIGKILL; from now on nothing here counts on this gateway. */
+void daemon_kill_gateway(struct daemon *daemon, pid_t gateway);
+
+/* The last one killed so, 0 before that: it may not be dead yet. */
+pid_t daemon_killed(const struct daemon *daemon);
+
 /*
  * Until daemon_unpin() no gateway but "gateway" accepts connections: the
  * others are stopped.  A gateway started meanwhile is not.

@@ -14,7 +14,7 @@
 
 #define DAEMON_GATEWAYS 64
 #define DAEMON_PIN_MS 5000
-#define DAEMON_TRIES 50
+#define DAEMON_TRIES 200
 
 static int
 daemon_is_stopped(void *arg)
@@ -69,17 +69,17 @@ daemon_same(const struct daemon *daemon, const pid_t *before, size_t n)
 
 /*
  * Descriptors of a process that is not dumpable can be seen by root alone;
- * others have to let one gateway accept and hold the rest.
+ * others have to let one gateway accept and hold the rest.  Not for longer:
+ * the others may be asked about what they hold.
  */
 static struct call *
-daemon_attach_pinned(const struct daemon *daemon, const char *resume,
-    pid_t wanted, pid_t *gateway)
+daemon_open_pinned(const struct daemon *daemon, pid_t wanted, pid_t *gateway)
 {
 	static unsigned int turn;
 	pid_t pids[DAEMON_GATEWAYS];
 	struct call *call;
 	size_t n;
-	int tries;
+	int tries, same;
 
 	for (tries = 0; tries < DAEMON_TRIES; tries++) {
 		if (daemon_wait_for(daemon, "holdfast-gateway", 1,
@@ -90,11 +90,13 @@ daemon_attach_pinned(const struct daemon *daemon, const char *resume,
 		if (n == 0 || n > DAEMON_GATEWAYS)
 			continue;
 		*gateway = wanted != 0 ? wanted : pids[turn++ % n];
+		if (*gateway == daemon_killed(daemon))
+			continue;
 		daemon_pin(daemon, *gateway);
-		call = call_attach(daemon_url(daemon), resume);
-		n = (size_t)daemon_same(daemon, pids, n);
+		call = call_open(daemon_url(daemon));
+		same = daemon_same(daemon, pids, n);
 		daemon_unpin(daemon);
-		if (call == NULL || n == 1)
+		if (call == NULL || same)
 			return call;
 		call_free(call);
 	}
@@ -102,21 +104,32 @@ daemon_attach_pinned(const struct daemon *daemon, const char *resume,
 	return NULL;
 }
 
-struct call *
-daemon_attach(const struct daemon *daemon, const char *resume, pid_t wanted,
-    pid_t *gateway)
+static struct call *
+daemon_open(const struct daemon *daemon, pid_t wanted, pid_t *gateway)
 {
 	struct call *call;
 
 	if (wanted != 0 || procfs_descriptors(daemon_pid(daemon)) == -1)
-		return daemon_attach_pinned(daemon, resume, wanted, gateway);
-	if ((call = call_attach(daemon_url(daemon), resume)) == NULL)
+		return daemon_open_pinned(daemon, wanted, gateway);
+	if ((call = call_open(daemon_url(daemon))) == NULL)
 		return NULL;
-	*gateway = daemon_owner_of(daemon,
-	    wire_local_port(call_wire(call)));
+	*gateway = daemon_owner_of(daemon, wire_local_port(call_wire(call)));
 	if (*gateway != 0)
 		return call;
 	fprintf(stderr, "daemon: no gateway carries the connection\n");
 	call_free(call);
 	return NULL;
+}
+
+struct call *
+daemon_attach(const struct daemon *daemon, const char *resume, pid_t wanted,
+    pid_t *gateway)
+{
+	struct call *call = daemon_open(daemon, wanted, gateway);
+
+	if (call != NULL && call_begin(call, resume) == -1) {
+		call_free(call);
+		call = NULL;
+	}
+	return call;
 }

@@ -202,8 +202,10 @@ party_leave(struct party *party, enum party_leave leave)
 	if (party->call == NULL)
 		return;
 	if (leave == PARTY_DRAIN) {
+		party->leaving = 1;
 		while (call_receive(party->call, deadline_left(deadline)) == 1)
 			(void)party_dispatch(party);
+		party->leaving = 0;
 		if (!call_ended(party->call))
 			party_fail(party, "the connection does not end");
 	}

@@ -200,7 +200,8 @@ party_polled(struct party *party, struct party_job *job,
 	job->poll = 0;
 	if (tape_closed(job->tape))
 		job->polling = 0;
-	return job->polling ? party_send_poll(party, job) : 0;
+	return job->polling && !party->leaving ?
+	    party_send_poll(party, job) : 0;
 }
 
 static int
@@ -210,7 +211,7 @@ party_job_replies(struct party *party, struct party_job *job)
 	struct json_object *reply;
 	int rc = 0;
 
-	if (job->starting > 0 && (reply = call_take_reply(party->call,
+	if (job->starting > 0 && !party->leaving && (reply = call_take_reply(party->call,
 	    job->starting)) != NULL) {
 		rc = party_started(party, job, reply);
 		json_object_put(reply);

@@ -42,6 +42,7 @@ struct party {
 	struct call *call;
 	pid_t gateway;
 	int small;
+	int leaving; /* takes what has arrived, sends nothing more */
 	uint64_t goal; /* of party_take() */
 	LIST_HEAD(, party_job) jobs;
 	char error[512];

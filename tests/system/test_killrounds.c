@@ -12,7 +12,6 @@
 #include <sys/types.h>
 
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -251,7 +250,7 @@ rounds_play(struct rounds *r)
 		return rounds_fail(r, party_error(r->parties[moment->target]));
 	rounds_jitter(r);
 	before = clock_ms();
-	kill(victim, SIGKILL);
+	daemon_kill_gateway(r->daemon, victim);
 	daemon_unpin(r->daemon);
 	wire_free(r->waif);
 	r->waif = NULL;
@@ -359,7 +358,7 @@ rounds_run(struct rounds *r, int rounds)
 int
 main(void)
 {
-	static const char *const args[] = { "--gateways", "6", NULL };
+	static const char *const args[] = { "--gateways", "16", NULL };
 	const char *rounds = getenv("ROUNDS"), *seed = getenv("SEED");
 	struct rounds r = { 0 };
 	int i;

@@ -61,10 +61,11 @@ static void
 check_replaced(struct replaced *r, const char *what)
 {
 	uint64_t began = clock_ms();
+	int replaced;
 
 	kill(r->old, SIGSTOP);
-	tap_ok(wait_until(is_replaced, r, WATCHDOG_MS) == 0,
-	    "%s is replaced (%llu ms)", what,
+	replaced = wait_until(is_replaced, r, WATCHDOG_MS) == 0;
+	tap_ok(replaced, "%s is replaced (%llu ms)", what,
 	    (unsigned long long)(clock_ms() - began));
 	tap_ok(r->refused == 0, "%d connects meanwhile, none refused",
 	    r->connects);

@@ -104,18 +104,37 @@ daemon_open_pinned(const struct daemon *daemon, pid_t wanted, pid_t *gateway)
 	return NULL;
 }
 
+struct daemon_owned {
+	const struct daemon *daemon;
+	int port;
+	pid_t gateway;
+};
+
+static int
+daemon_is_owned(void *arg)
+{
+	struct daemon_owned *owned = arg;
+
+	owned->gateway = daemon_owner_of(owned->daemon, owned->port);
+	return owned->gateway != 0;
+}
+
 static struct call *
 daemon_open(const struct daemon *daemon, pid_t wanted, pid_t *gateway)
 {
+	struct daemon_owned owned = { .daemon = daemon };
 	struct call *call;
 
 	if (wanted != 0 || procfs_descriptors(daemon_pid(daemon)) == -1)
 		return daemon_open_pinned(daemon, wanted, gateway);
 	if ((call = call_open(daemon_url(daemon))) == NULL)
 		return NULL;
-	*gateway = daemon_owner_of(daemon, wire_local_port(call_wire(call)));
-	if (*gateway != 0)
+	owned.port = wire_local_port(call_wire(call));
+	/* Processes that come and go can hide one from a walk through /proc. */
+	if (wait_until(daemon_is_owned, &owned, DAEMON_PIN_MS) == 0) {
+		*gateway = owned.gateway;
 		return call;
+	}
 	fprintf(stderr, "daemon: no gateway carries the connection\n");
 	call_free(call);
 	return NULL;

@@ -132,7 +132,7 @@ evil_fork(void)
 	while (evil_now() < evil_end) {
 		if (fork() > 0)
 			_exit(0);
-		evil_nap(50000);
+		evil_nap(200000);
 	}
 	_exit(0);
 }

@@ -115,7 +115,7 @@ worker(const char *url, const char *text, size_t len, int attempts, int out)
 	_exit(0);
 }
 
-static void
+static ssize_t
 tally_take(struct tally *tally, int fd)
 {
 	char buf[256];
@@ -128,6 +128,7 @@ tally_take(struct tally *tally, int fd)
 		tally->admitted += buf[i] == 'a';
 		tally->failed += buf[i] == 'f';
 	}
+	return n;
 }
 
 /*
@@ -152,9 +153,9 @@ run_attempts(struct daemon *daemon, struct call *own, const char *text,
 			    attempts / PEERUID_WORKERS, fds[1]);
 		}
 	close(fds[1]);
-	while (wait_fd(fds[0], POLLIN | POLLHUP,
-	    deadline_in(PEERUID_MS)) == POLLIN) {
-		tally_take(tally, fds[0]);
+	/* Ends with the last worker, or with the deadline. */
+	while (wait_fd(fds[0], POLLIN, deadline_in(PEERUID_MS)) != -1 &&
+	    tally_take(tally, fds[0]) > 0) {
 		result = call_result(own, "environment/status", NULL);
 		bad += result == NULL;
 		json_object_put(result);

@@ -91,9 +91,11 @@ void limit_tcp_echo(struct run *run);
 void limit_call(struct run *run);
 
 void row_start(struct run *run);
+void row_start_pause(struct run *run);
 void row_start_first(struct run *run);
 void row_starts(struct run *run);
 void limit_spawn(struct run *run);
+void limit_spawn_pause(struct run *run);
 void limit_spawns(struct run *run);
 
 void row_output(struct run *run);

@@ -26,6 +26,8 @@
 
 #define STARTS 200
 #define FIRSTS 30
+#define PAUSED 15
+#define PAUSE_MS 60
 #define MANY 600
 #define MANY_CLIENTS 4
 #define MANY_DEPTH 4
@@ -91,20 +93,44 @@ row_start(struct run *run)
 	client_close(&c);
 }
 
+/* As one types: what the kernel defers is not warm any more. */
+void
+row_start_pause(struct run *run)
+{
+	unsigned i, n = times(run, PAUSED) + 1;
+	struct samples s = { 0 };
+	struct client c;
+
+	session_open(&c, run->server, NULL, NULL);
+	start_once(&c, n);
+	for (i = 0; i < n; i++) {
+		pause_ms(PAUSE_MS);
+		samples_add(&s, start_once(&c, i));
+	}
+	report(run, 0, (double)samples_at(&s, 50) / NS_US);
+	client_close(&c);
+}
+
 void
 row_start_first(struct run *run)
 {
 	unsigned i, n = times(run, FIRSTS);
 	struct samples s = { 0 };
+	struct usage before, after;
 	uint64_t start = now_ns();
 	struct client c;
 
+	usage_cpu(run->server->pid, &before);
 	for (i = 0; i < n && !enough(start, i); i++) {
 		session_open(&c, run->server, NULL, NULL);
 		samples_add(&s, start_once(&c, 1));
 		client_close(&c);
 	}
+	usage_cpu(run->server->pid, &after);
+	usage_minus(&after, &after, &before);
 	report(run, 0, (double)samples_at(&s, 50) / NS_US);
+	report(run, 1, (double)after.all / i / NS_US);
+	note_cpu(run, &after, i * NS_US, "us");
 }
 
 /* A client that keeps a few starts in flight. */
@@ -231,21 +257,35 @@ bare_end(struct bare *b)
 	waitpid(b->pid, NULL, 0);
 }
 
-void
-limit_spawn(struct run *run)
+static void
+bare_once(struct run *run, unsigned n, unsigned ms)
 {
-	unsigned i, n = times(run, STARTS);
 	struct samples s = { 0 };
 	struct bare b;
 	uint64_t start;
+	unsigned i;
 
 	for (i = 0; i < n; i++) {
+		if (ms > 0)
+			pause_ms(ms);
 		start = now_ns();
 		bare_spawn(&b);
 		bare_end(&b);
 		samples_add(&s, now_ns() - start);
 	}
 	report(run, 0, (double)samples_at(&s, 50) / NS_US);
+}
+
+void
+limit_spawn(struct run *run)
+{
+	bare_once(run, times(run, STARTS), 0);
+}
+
+void
+limit_spawn_pause(struct run *run)
+{
+	bare_once(run, times(run, PAUSED) + 1, PAUSE_MS);
 }
 
 static void

@@ -75,8 +75,8 @@ const struct conf_key options_keys[] = {
 	    .help = "How many connections each gateway carries." },
 	{ .name = "max-processes", .type = CONF_NUMBER, AT(max_processes),
 	    .min = 1, .max = 100000, .preset = "1024", .value = "N",
-	    .help = "How many processes a session may have, finished ones "
-	    "included\nwhile they can be read." },
+	    .help = "How many processes a session may have at a time; finished "
+	    "ones\ndo not count." },
 	{ .name = "concurrent-requests", .type = CONF_NUMBER,
 	    AT(concurrent_requests), .min = 1, .max = UINT32_MAX,
 	    .preset = "1", .value = "N",

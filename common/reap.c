@@ -36,6 +36,12 @@
 /* Enough of the line: id, name (64 at most), state ... num_threads. */
 #define REAP_LINE 512
 
+enum reap_descent {
+	REAP_UNKNOWN,
+	REAP_OURS,
+	REAP_STRANGER
+};
+
 struct reap {
 	int proc;			/* /proc */
 	pid_t self;
@@ -126,33 +132,42 @@ reap_read_stat(const struct reap *reap, pid_t pid, struct reap_stat *stat)
 	return reap_parse_stat(line, (size_t)n, stat);
 }
 
-/*
- * Whether "pid", whose parent is "parent", descends from this process and
- * not through a spared child.  Climbs until it meets someone it knows.
- */
-static int
-reap_is_ours(struct reap *reap, pid_t pid, pid_t parent)
+/* Without memory to remember a stranger's session, no group is killed. */
+static void
+reap_avoid(struct reap *reap, pid_t pid, pid_t session)
 {
-	struct reap_stat stat;
-	int depth, ours = 0;
+	(void)pidset_add(&reap->strangers, pid);
+	if (pidset_add(&reap->sessions, session) == -1)
+		reap->blind = 1;
+}
+
+/*
+ * Whether "pid" descends from this process and not through a spared child.
+ * Climbs until it meets someone it knows.  A chain that breaks is nobody's
+ * for now: who is orphaned meanwhile is found again.
+ */
+static enum reap_descent
+reap_descent(struct reap *reap, pid_t pid, const struct reap_stat *start)
+{
+	struct reap_stat stat = *start;
+	int depth;
 
 	for (depth = 0; depth < REAP_DEPTH; depth++) {
-		if (parent == reap->self) {
-			ours = !pidset_has(reap->spare, pid);
-			break;
+		if (stat.parent == reap->self)
+			return pidset_has(reap->spare, pid) ? REAP_STRANGER :
+			    REAP_OURS;
+		if (pidset_has(&reap->ours, stat.parent))
+			return REAP_OURS;
+		if (stat.parent <= 1 ||
+		    pidset_has(&reap->strangers, stat.parent)) {
+			reap_avoid(reap, pid, stat.session);
+			return REAP_STRANGER;
 		}
-		if (pidset_has(&reap->ours, parent)) {
-			ours = 1;
+		pid = stat.parent;
+		if (reap_read_stat(reap, pid, &stat) == -1)
 			break;
-		}
-		if (parent <= 1 || pidset_has(&reap->strangers, parent))
-			break;
-		if (reap_read_stat(reap, parent, &stat) == -1)
-			break;	/* gone: its orphans show up as ours next */
-		pid = parent;
-		parent = stat.parent;
 	}
-	return ours;
+	return REAP_UNKNOWN;
 }
 
 /* Bounded: somebody may be making zombies faster than they are collected. */
@@ -185,7 +200,7 @@ reap_hit_group(struct reap *reap, int fd, pid_t pid)
 		return;
 	if (stat.alive && stat.group > 1 && stat.session > 1 &&
 	    !pidset_has(&reap->sessions, stat.session) &&
-	    reap_is_ours(reap, pid, stat.parent))
+	    reap_descent(reap, pid, &stat) == REAP_OURS)
 		kill(-stat.group, SIGKILL);
 }
 
@@ -205,7 +220,7 @@ reap_hit(struct reap *reap, pid_t pid)
 	 * here, or of a dead one, which no signal reaches.
 	 */
 	if (reap_read_stat(reap, pid, &stat) == 0 &&
-	    reap_is_ours(reap, pid, stat.parent)) {
+	    reap_descent(reap, pid, &stat) == REAP_OURS) {
 		reap_hit_group(reap, fd, pid);
 		if (syscall(SYS_pidfd_send_signal, fd, reap->signo, NULL,
 		    0) == 0) {
@@ -216,15 +231,6 @@ reap_hit(struct reap *reap, pid_t pid)
 	close(fd);
 }
 
-/* Without memory to remember a stranger's session, no group is killed. */
-static void
-reap_avoid(struct reap *reap, pid_t pid, pid_t session)
-{
-	(void)pidset_add(&reap->strangers, pid);
-	if (pidset_add(&reap->sessions, session) == -1)
-		reap->blind = 1;
-}
-
 static void
 reap_visit(struct reap *reap, pid_t pid)
 {
@@ -233,9 +239,14 @@ reap_visit(struct reap *reap, pid_t pid)
 	if (pid == reap->self || pidset_has(&reap->strangers, pid) ||
 	    reap_read_stat(reap, pid, &stat) == -1)
 		return;
-	if (!reap_is_ours(reap, pid, stat.parent)) {
+	switch (reap_descent(reap, pid, &stat)) {
+	case REAP_STRANGER:
 		reap_avoid(reap, pid, stat.session);
 		return;
+	case REAP_UNKNOWN:
+		return;
+	case REAP_OURS:
+		break;
 	}
 	(void)pidset_add(&reap->ours, pid);
 	if (!stat.alive)

@@ -5,6 +5,9 @@
 #include "broker/runner/runner.h"
 #include "common/log.h"
 
+/* A longer id, in bytes, is not repeated as it is: it might be cut. */
+#define ID_SHOWN 256
+
 static void
 serve_start(struct attach *attach, const struct call *call,
     const union proto_any *msg)
@@ -20,9 +23,14 @@ serve_read(struct attach *attach, const struct call *call,
 	struct child *child = table_find_id(attach->runner, id);
 	char text[LOG_CLEAN_SIZE];
 
-	if (child == NULL)
+	if (child == NULL && id.len < ID_SHOWN)
 		attach_error(attach, call, MSG_GR_READ, -32600,
-		    "unknown process id %s", log_clean(text, id.p, id.len));
+		    "unknown process id %.*s", (int)id.len,
+		    id.len > 0 ? (const char *)id.p : "");
+	else if (child == NULL)
+		attach_error(attach, call, MSG_GR_READ, -32600,
+		    "unknown process id %s...",
+		    log_clean(text, id.p, id.len));
 	else
 		reads_ask(attach, call, child, &msg->GR_READ);
 }

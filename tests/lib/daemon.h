@@ -85,8 +85,9 @@ int daemon_stop(struct daemon *daemon, int ms);
 
 /*
  * Processes below the calling one, the daemon itself not counted: after it
- * has ended, what it or its jobs started and left alive ("pids" as in daemon_find(); zombies are reaped and don't
- * count), and files left in the runtime directory.
+ * has ended, what it or its jobs started and left alive ("pids" as in
+ * daemon_find(); zombies are reaped and don't count), and files left in the
+ * runtime directory.
  */
 size_t daemon_left_alive(struct daemon *daemon, pid_t *pids, size_t max);
 size_t daemon_left_files(const struct daemon *daemon);

@@ -43,7 +43,7 @@ static const struct {
 	  "out\n", "err\n" },
 	{ "arguments as they are", { "printf", "%s|", "a b", "", "$x\n" }, 0,
 	  "a b||$x\n|", "" },
-	{ "no such command", { "no-such-command" }, 127, "",
+	{ "no such command", { "/no/such/command" }, 127, "",
 	  "No such file or directory" },
 	{ "not executable", { "/etc/passwd" }, 126, "",
 	  "Permission denied" },

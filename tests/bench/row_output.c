@@ -34,7 +34,7 @@ struct drain {
 	size_t bytes; /* received */
 	size_t peek_at; /* look at memory when so many have come */
 	size_t peek_step; /* 0: never */
-	uint64_t most; /* private memory seen, KiB */
+	struct memory most; /* seen */
 };
 
 static void
@@ -44,8 +44,8 @@ drain_look(struct drain *d)
 
 	d->peek_at += d->peek_step;
 	usage_memory(d->run->server->pid, &m);
-	if (m.private.all > d->most)
-		d->most = m.private.all;
+	if (m.private.all > d->most.private.all)
+		d->most = m;
 }
 
 static void
@@ -144,9 +144,10 @@ row_outputs(struct run *run)
 	usage_memory(run->server->pid, &before);
 	d.peek_at = d.peek_step;
 	flow(run, &d, JOBS, JOB_PIPES, "emit", each);
+	note_memory(run, &before, &d.most, 1);
 	if (run->round == 0)
-		report(run, 2, ((double)d.most - (double)before.private.all) /
-		    1024);
+		report(run, 2, ((double)d.most.private.all -
+		    (double)before.private.all) / 1024);
 }
 
 void

@@ -266,7 +266,7 @@ child_check_closed(struct child *child)
 	child->runner->open--;
 	child_release_io(child);
 	seq = outlog_event(child->log);
-	outlog_trim(child->log);
+	outlog_trim();
 	attach_closed(child, seq);
 	reads_wake(child);
 }

@@ -45,7 +45,6 @@ struct segment {
 
 struct outlog {
 	STAILQ_HEAD(, segment) segments;
-	struct segment *spare;
 	size_t cap;
 	size_t used;
 	size_t memory;
@@ -54,6 +53,9 @@ struct outlog {
 	uint64_t changes;	/* evictions, for cursors */
 	struct outlog_gap gap;
 };
+
+/* For whichever log grows next: many floods need no more of them than one. */
+static struct segment *spare;
 
 struct outlog *
 outlog_new(size_t cap)
@@ -81,7 +83,7 @@ outlog_free(struct outlog *log)
 		STAILQ_REMOVE_HEAD(&log->segments, entry);
 		free(segment);
 	}
-	free(log->spare);
+	outlog_trim();
 	free(log);
 }
 
@@ -115,13 +117,6 @@ record_cost(const struct record *record)
 	return record->len + OUTLOG_CHUNK_COST;
 }
 
-static void
-outlog_drop(struct outlog *log, struct segment *segment)
-{
-	log->memory -= sizeof(*segment) + segment->size;
-	free(segment);
-}
-
 /* The oldest segment holds nothing more; keep one like it for new output. */
 static void
 outlog_retire(struct outlog *log)
@@ -129,10 +124,11 @@ outlog_retire(struct outlog *log)
 	struct segment *segment = STAILQ_FIRST(&log->segments);
 
 	STAILQ_REMOVE_HEAD(&log->segments, entry);
-	if (log->spare == NULL && segment->size >= OUTLOG_CHUNK_MAX)
-		log->spare = segment;
+	log->memory -= sizeof(*segment) + segment->size;
+	if (spare == NULL && segment->size >= OUTLOG_CHUNK_MAX)
+		spare = segment;
 	else
-		outlog_drop(log, segment);
+		free(segment);
 }
 
 static struct record *
@@ -215,13 +211,14 @@ outlog_make_room(struct outlog *log, size_t want)
 static struct segment *
 outlog_grow(struct outlog *log, size_t want)
 {
-	struct segment *last, *segment = log->spare;
+	struct segment *last, *segment = spare;
 	size_t size = SEGMENT_MIN;
 
-	if (segment != NULL && segment->size >= RECORD_SIZE(want)) {
-		log->spare = NULL;
+	last = STAILQ_LAST(&log->segments, segment, entry);
+	if (segment != NULL && segment->size >= RECORD_SIZE(want) &&
+	    last != NULL && segment->size <= last->size) {
+		spare = NULL;
 	} else {
-		last = STAILQ_LAST(&log->segments, segment, entry);
 		while (last != NULL && size <= last->size &&
 		    size < SEGMENT_MAX)
 			size *= 2;
@@ -233,8 +230,8 @@ outlog_grow(struct outlog *log, size_t want)
 		if (segment == NULL)
 			return NULL;
 		segment->size = size;
-		log->memory += sizeof(*segment) + size;
 	}
+	log->memory += sizeof(*segment) + segment->size;
 	segment->start = segment->end = 0;
 	segment->last = 0;
 	STAILQ_INSERT_TAIL(&log->segments, segment, entry);
@@ -256,7 +253,8 @@ outlog_shed(struct outlog *log, struct segment *segment)
 	if (segment->start != segment->end)
 		return;
 	STAILQ_REMOVE(&log->segments, segment, segment, entry);
-	outlog_drop(log, segment);
+	log->memory -= sizeof(*segment) + segment->size;
+	free(segment);
 	log->changes++;
 }
 
@@ -337,11 +335,10 @@ outlog_has_room(const struct outlog *log, size_t want)
 }
 
 void
-outlog_trim(struct outlog *log)
+outlog_trim(void)
 {
-	if (log->spare != NULL)
-		outlog_drop(log, log->spare);
-	log->spare = NULL;
+	free(spare);
+	spare = NULL;
 }
 
 /* Set the cursor on the first chunk at or after its number. */

@@ -106,8 +106,8 @@ uint64_t outlog_append(struct outlog *log, uint8_t stream, const void *bytes,
 /* Whether a chunk of "want" bytes could be reserved whole. */
 int outlog_has_room(const struct outlog *log, size_t want);
 
-/* Give back memory that only speeds up a flood. */
-void outlog_trim(struct outlog *log);
+/* Give back memory, of whichever log, that only speeds up a flood. */
+void outlog_trim(void);
 
 /*
  * What a reader gets who has seen everything up to "after" and wants at most

@@ -147,7 +147,7 @@ stream_turn_direct(struct stream *stream)
 		    outlog_commit(log, stream->kind, (size_t)n), place,
 		    (size_t)n);
 	else
-		outlog_trim(log);
+		outlog_trim();
 	return stream_outcome(stream, n);
 }
 

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,7 @@
 #include "contrib/client/wsconn.h"
 
 #define WSCLIENT_READ_SIZE 131072
+#define WSCLIENT_WATCH_MS 500
 
 struct wsclient {
 	struct wsconn *conn;
@@ -41,7 +43,7 @@ struct wsclient {
 	int dead; /* free when they have returned */
 	struct event *read_event;
 	struct event *write_event;
-	struct event *closed_event; /* instead of reading, while paused */
+	struct event *watch; /* looks after the socket while paused */
 	struct event *timer; /* opening, pings, pongs */
 };
 
@@ -52,8 +54,8 @@ wsclient_destroy(struct wsclient *client)
 		event_free(client->read_event);
 	if (client->write_event != NULL)
 		event_free(client->write_event);
-	if (client->closed_event != NULL)
-		event_free(client->closed_event);
+	if (client->watch != NULL)
+		event_free(client->watch);
 	if (client->timer != NULL)
 		event_free(client->timer);
 	if (client->fd != -1)
@@ -70,8 +72,8 @@ wsclient_quiet(struct wsclient *client)
 		event_del(client->read_event);
 	if (client->write_event != NULL)
 		event_del(client->write_event);
-	if (client->closed_event != NULL)
-		event_del(client->closed_event);
+	if (client->watch != NULL)
+		event_del(client->watch);
 	if (client->timer != NULL)
 		event_del(client->timer);
 }
@@ -222,16 +224,20 @@ wsclient_read_cb(evutil_socket_t fd, short what, void *arg)
 }
 
 /*
- * What the kernel still holds is not worth waiting for: the server's side is
- * gone, and keeps back output for a resume only so long.
+ * The server's side may go while we don't read.  What the kernel still holds
+ * is not worth waiting for then: output is kept for a resume only so long.
+ * (EV_CLOSED would not do: after a reset libevent reports it as readable.)
  */
 static void
-wsclient_closed_cb(evutil_socket_t fd, short what, void *arg)
+wsclient_watch_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct wsclient *client = arg;
+	struct pollfd pfd = { .fd = client->fd, .events = POLLRDHUP };
 
 	(void)fd;
 	(void)what;
+	if (poll(&pfd, 1, 0) <= 0)
+		return;
 	client->busy++;
 	wsclient_end(client, WSCLIENT_LOST, "the server ended the connection");
 	wsclient_leave(client);
@@ -308,10 +314,10 @@ wsclient_connect(struct wsclient *client, struct event_base *base,
 	    EV_READ | EV_PERSIST, wsclient_read_cb, client);
 	client->write_event = event_new(base, client->fd, EV_WRITE,
 	    wsclient_write_cb, client);
-	client->closed_event = event_new(base, client->fd, EV_CLOSED,
-	    wsclient_closed_cb, client);
+	client->watch = event_new(base, -1, EV_PERSIST, wsclient_watch_cb,
+	    client);
 	if (client->read_event == NULL || client->write_event == NULL ||
-	    client->closed_event == NULL)
+	    client->watch == NULL)
 		fatalx("out of memory");
 	event_add(client->write_event, NULL);
 	wsclient_set_timer(client, WSCLIENT_OPEN_MS / 1000);
@@ -354,6 +360,10 @@ wsclient_queued(const struct wsclient *client)
 void
 wsclient_pause(struct wsclient *client, int on)
 {
+	static const struct timeval often = {
+		.tv_usec = WSCLIENT_WATCH_MS * 1000
+	};
+
 	if (client->ended || client->paused == on)
 		return;
 	client->paused = on;
@@ -361,10 +371,10 @@ wsclient_pause(struct wsclient *client, int on)
 		return;
 	if (on) {
 		event_del(client->read_event);
-		event_add(client->closed_event, NULL);
+		event_add(client->watch, &often);
 	} else {
 		client->alive = 1;
-		event_del(client->closed_event);
+		event_del(client->watch);
 		event_add(client->read_event, NULL);
 	}
 }

@@ -78,6 +78,27 @@ story_output(struct daemon *daemon)
 	cli_free(cli);
 }
 
+/* The gateway dies while nobody reads the client's output. */
+static void
+story_slow_reader(struct daemon *daemon)
+{
+	static const char *const args[] = { "sh", "-c",
+		"head -c 20000000 /dev/zero; echo end", NULL };
+	struct cli *cli = cli_start_null(daemon_url(daemon), args);
+	int status;
+
+	cli_deaf(cli, 1);
+	tap_ok(cli_wait_full(cli) == 0, "nobody reads the output");
+	kill_gateways(daemon, SIGKILL);
+	tap_ok(cli_expect_error(cli, "connected again") == 0,
+	    "the dead gateway is noticed all the same");
+	cli_deaf(cli, 0);
+	status = cli_wait(cli);
+	tap_ok(status == 0 && cli_out_len(cli) == 20000004,
+	    "and nothing is lost: %zu bytes", cli_out_len(cli));
+	cli_free(cli);
+}
+
 static void
 story_input(struct daemon *daemon)
 {
@@ -204,6 +225,7 @@ main(void)
 	daemon = daemon_start(NULL);
 	if (tap_ok(daemon != NULL, "holdfastd runs")) {
 		story_output(daemon);
+		story_slow_reader(daemon);
 		story_input(daemon);
 		story_start(daemon);
 		tap_ok(daemon_stop(daemon, CLI_MS) == 0,

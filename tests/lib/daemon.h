@@ -93,8 +93,9 @@ size_t daemon_left_alive(struct daemon *daemon, pid_t *pids, size_t max);
 size_t daemon_left_files(const struct daemon *daemon);
 
 /*
- * Both of the above are nothing within "ms" milliseconds: 0, else -1 with
- * what there is on stderr.
+ * Both of the above are nothing within "ms" milliseconds, and the log tells
+ * of no crash and holds no report of a sanitizer: 0, else -1 with what there
+ * is on stderr.
  */
 int daemon_check_clean(struct daemon *daemon, int ms);
 

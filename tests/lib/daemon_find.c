@@ -191,11 +191,35 @@ daemon_check_alive(struct daemon *daemon, int ms)
 	return -1;
 }
 
+/* Nobody would notice otherwise: what crashes is started again. */
+static int
+daemon_log_is_sound(const struct daemon *daemon)
+{
+	static const char *const bad[] = { "Sanitizer", "runtime error:",
+		"Segmentation fault", "Aborted", "Bad system call",
+		"Assertion" };
+	char line[1024];
+	int sound = 1;
+	size_t i;
+	FILE *f;
+
+	if ((f = fopen(daemon_log(daemon), "re")) == NULL)
+		return 1;
+	while (fgets(line, sizeof(line), f) != NULL)
+		for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+			if (strstr(line, bad[i]) != NULL) {
+				fprintf(stderr, "daemon: %s", line);
+				sound = 0;
+			}
+	fclose(f);
+	return sound;
+}
+
 int
 daemon_check_clean(struct daemon *daemon, int ms)
 {
 	if (wait_until(daemon_is_clean, daemon, ms) == 0)
-		return 0;
+		return daemon_log_is_sound(daemon) ? 0 : -1;
 	daemon_check_alive(daemon, 0);
 	daemon_each_file(daemon, 1);
 	return -1;

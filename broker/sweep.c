@@ -102,8 +102,8 @@ sweep_cb(evutil_socket_t fd, short what, void *arg)
 	TAILQ_FOREACH(session, &broker->leaving, leaving)
 		session->unseen = false;
 	orphans = reap_signal(&broker->runners, SIGKILL, exited_cb, broker);
-	if (orphans == -1)
-		log_warn("cannot look for orphans");
+	if (orphans == -1 && broker->sweep_wait_ms == WAIT_FIRST)
+		log_warn("cannot look for orphans; sessions cannot end");
 	else if (orphans > 0)
 		log_debug("reap", "%d orphans killed", orphans);
 	for (session = TAILQ_FIRST(&broker->leaving); session != NULL;

@@ -25,6 +25,7 @@
 #define PROTO_CONTROL_FDS 2	/* descriptors of a control message */
 #define PROTO_CHUNK_MAX 65536	/* bytes of output in one event */
 #define PROTO_EVENT_MAX (PROTO_CHUNK_MAX + 8192)
+#define PROTO_RESULT_MAX (2 * PROTO_CHUNK_MAX + 16384)
 #define PROTO_REQUEST_MAX (64 * 1024 * 1024)
 #define PROTO_WINDOW (512 * 1024) /* cost of output sent and unacknowledged */
 #define PROTO_EVENT_COST 64	/* cost of an event beside its output bytes */
@@ -178,7 +179,44 @@ enum proto_auth {
 	T(RUNNING, 92, BOOL, 1) \
 	T(WRITE_STATUS, 93, U8, 1) \
 	T(SANDBOX_TYPE, 94, U8, 1) \
-	T(DIRECTORY, 95, STR, 4096)
+	T(DIRECTORY, 95, STR, 4096) \
+	T(PATH, 110, STR, 4096) \
+	T(DESTINATION, 111, STR, 4096) \
+	T(FOLLOW_LINKS, 112, BOOL, 1) \
+	T(RECURSIVE, 113, BOOL, 1) \
+	T(FORCE, 114, BOOL, 1) \
+	T(FILE_HANDLE, 115, BYTES, PROTO_NAME_MAX) \
+	T(OPEN_MODE, 116, U8, 1) \
+	T(OFFSET, 117, U64, 8) \
+	T(LENGTH, 118, U64, 8) \
+	T(MAX_DEPTH, 119, U64, 8) \
+	T(MAX_DIRECTORIES, 120, U64, 8) \
+	T(MAX_ENTRIES, 121, U64, 8) \
+	T(FOLLOW_DIRECTORY_LINKS, 122, BOOL, 1) \
+	T(PRUNE_HIDDEN, 123, BOOL, 1) \
+	T(IS_DIRECTORY, 124, BOOL, 1) \
+	T(IS_FILE, 125, BOOL, 1) \
+	T(IS_LINK, 126, BOOL, 1) \
+	T(SIZE, 127, U64, 8) \
+	T(CREATED_MS, 128, I64, 8) \
+	T(MODIFIED_MS, 129, I64, 8) \
+	T(NAMES, 130, LIST, PROTO_EVENT_MAX) \
+	T(FOUND, 131, LIST, PROTO_EVENT_MAX) \
+	T(FAILED, 132, LIST, PROTO_EVENT_MAX) \
+	T(TRUNCATED, 133, BOOL, 1) \
+	T(END_OF_FILE, 134, BOOL, 1) \
+	T(WATCH_ID, 135, I64, 8) \
+	T(MISSING, 136, LIST, PROTO_CONTROL_MAX) \
+	T(WATCHING, 137, BOOL, 1) \
+	T(VERB, 150, BYTES, 128) \
+	T(URL, 151, BYTES, 65536) \
+	T(REQUEST_ID, 152, BYTES, PROTO_NAME_MAX) \
+	T(HEADERS, 153, LIST, 1048576) \
+	T(TIMEOUT_MS, 154, U64, 8) \
+	T(FOLLOW_REDIRECTS, 155, BOOL, 1) \
+	T(STREAMED, 156, BOOL, 1) \
+	T(DONE, 157, BOOL, 1) \
+	T(ANSWER_HEADERS, 158, LIST, PROTO_CHUNK_MAX)
 
 /* How a field's bytes are read. */
 enum proto_kind {
@@ -350,6 +388,62 @@ enum proto_sandbox { SANDBOX_NONE, SANDBOX_LINUX };
 #define FIELDS_GR_TERMINATE(F, L) \
 	FIELDS_CALL(F, L) \
 	F(L, PROCESS_ID, process_id, MUST)
+#define FIELDS_GR_FS_PATH(F, L) \
+	FIELDS_CALL(F, L) \
+	F(L, PATH, path, MUST) \
+	F(L, FOLLOW_LINKS, follow_links, MAY)
+#define FIELDS_GR_FS_WRITE_FILE(F, L) \
+	FIELDS_CALL(F, L) \
+	F(L, PATH, path, MUST) \
+	F(L, DATA, data, MUST) \
+	F(L, FOLLOW_LINKS, follow_links, MAY)
+#define FIELDS_GR_FS_TREE(F, L) \
+	FIELDS_CALL(F, L) \
+	F(L, PATH, path, MUST) \
+	F(L, RECURSIVE, recursive, MAY) \
+	F(L, FORCE, force, MAY) \
+	F(L, FOLLOW_LINKS, follow_links, MAY)
+#define FIELDS_GR_FS_WALK(F, L) \
+	FIELDS_CALL(F, L) \
+	F(L, PATH, path, MUST) \
+	F(L, MAX_DEPTH, max_depth, MUST) \
+	F(L, MAX_DIRECTORIES, max_directories, MUST) \
+	F(L, MAX_ENTRIES, max_entries, MUST) \
+	F(L, FOLLOW_DIRECTORY_LINKS, follow_directory_links, MUST) \
+	F(L, PRUNE_HIDDEN, prune_hidden, MAY)
+#define FIELDS_GR_FS_COPY(F, L) \
+	FIELDS_CALL(F, L) \
+	F(L, PATH, path, MUST) \
+	F(L, DESTINATION, destination, MUST) \
+	F(L, RECURSIVE, recursive, MUST)
+#define FIELDS_GR_FS_OPEN(F, L) \
+	FIELDS_CALL(F, L) \
+	F(L, FILE_HANDLE, file_handle, MUST) \
+	F(L, PATH, path, MUST) \
+	F(L, OPEN_MODE, open_mode, MAY)
+#define FIELDS_GR_FS_BLOCK(F, L) \
+	FIELDS_CALL(F, L) \
+	F(L, FILE_HANDLE, file_handle, MUST) \
+	F(L, OFFSET, offset, MUST) \
+	F(L, LENGTH, length, MAY) \
+	F(L, DATA, data, MAY)
+#define FIELDS_GR_FS_CLOSE(F, L) \
+	FIELDS_CALL(F, L) \
+	F(L, FILE_HANDLE, file_handle, MUST)
+#define FIELDS_GR_FS_WATCH(F, L) \
+	FIELDS_CALL(F, L) \
+	F(L, WATCH_ID, watch_id, MUST) \
+	F(L, MISSING, missing, MUST)
+#define FIELDS_GR_HTTP(F, L) \
+	FIELDS_CALL(F, L) \
+	F(L, VERB, verb, MUST) \
+	F(L, URL, url, MUST) \
+	F(L, REQUEST_ID, request_id, MUST) \
+	F(L, HEADERS, headers, MAY) \
+	F(L, DATA, data, MAY) \
+	F(L, TIMEOUT_MS, timeout_ms, MAY) \
+	F(L, FOLLOW_REDIRECTS, follow_redirects, MAY) \
+	F(L, STREAMED, streamed, MAY)
 #define FIELDS_RG_RESULT(F, L) \
 	FIELDS_CALL(F, L) \
 	F(L, METHOD, method, MUST) \
@@ -363,14 +457,35 @@ enum proto_sandbox { SANDBOX_NONE, SANDBOX_LINUX };
 	F(L, EXIT_CODE, exit_code, MAY) \
 	F(L, CLOSED, closed, MAY) \
 	F(L, FAILURE, failure, MAY) \
-	F(L, SANDBOX_DENIED, sandbox_denied, MAY)
+	F(L, SANDBOX_DENIED, sandbox_denied, MAY) \
+	F(L, PATH, path, MAY) \
+	F(L, FILE_HANDLE, file_handle, MAY) \
+	F(L, DATA, data, MAY) \
+	F(L, END_OF_FILE, end_of_file, MAY) \
+	F(L, IS_DIRECTORY, is_directory, MAY) \
+	F(L, IS_FILE, is_file, MAY) \
+	F(L, IS_LINK, is_link, MAY) \
+	F(L, SIZE, size, MAY) \
+	F(L, CREATED_MS, created_ms, MAY) \
+	F(L, MODIFIED_MS, modified_ms, MAY) \
+	F(L, NAMES, names, MAY) \
+	F(L, FOUND, found, MAY) \
+	F(L, FAILED, failed, MAY) \
+	F(L, TRUNCATED, truncated, MAY) \
+	F(L, WATCHING, watching, MAY) \
+	F(L, STATUS, status, MAY) \
+	F(L, ANSWER_HEADERS, answer_headers, MAY)
 #define FIELDS_RG_ERROR(F, L) \
 	FIELDS_CALL(F, L) \
 	F(L, METHOD, method, MUST) \
 	F(L, ERROR_CODE, error_code, MUST) \
 	F(L, ERROR_TEXT, error_text, MUST)
 #define FIELDS_RG_BULK_PART(F, L) \
-	F(L, CHUNKS, chunks, MUST)
+	F(L, CHUNKS, chunks, MAY) \
+	F(L, DATA, data, MAY) \
+	F(L, NAMES, names, MAY) \
+	F(L, FOUND, found, MAY) \
+	F(L, FAILED, failed, MAY)
 #define FIELDS_RG_OUTPUT(F, L) \
 	F(L, PROCESS_ID, process_id, MUST) \
 	F(L, SEQ, seq, MUST) \
@@ -384,6 +499,14 @@ enum proto_sandbox { SANDBOX_NONE, SANDBOX_LINUX };
 #define FIELDS_RG_CLOSED(F, L) \
 	F(L, PROCESS_ID, process_id, MUST) \
 	F(L, SEQ, seq, MUST)
+#define FIELDS_RG_HTTP_BODY(F, L) \
+	F(L, REQUEST_ID, request_id, MUST) \
+	F(L, SEQ, seq, MUST) \
+	F(L, DATA, data, MUST) \
+	F(L, DONE, done, MUST) \
+	F(L, FAILURE, failure, MAY)
+#define FIELDS_RG_FS_APPEARED(F, L) \
+	F(L, WATCH_ID, watch_id, MUST)
 
 /*
  * Every message: name, number, fields, from, to, phases, largest length in
@@ -434,15 +557,32 @@ enum proto_sandbox { SANDBOX_NONE, SANDBOX_LINUX };
 	M(GR_WRITE, 512, GR_WRITE, GATEWAY, RUNNER, IN_UP, PROTO_REQUEST_MAX, 0, 0, 0) \
 	M(GR_SIGNAL, 513, GR_SIGNAL, GATEWAY, RUNNER, IN_UP, 16384, 0, 0, 0) \
 	M(GR_TERMINATE, 514, GR_TERMINATE, GATEWAY, RUNNER, IN_UP, 16384, 0, 0, 0) \
+	M(GR_FS_READ_FILE, 530, GR_FS_PATH, GATEWAY, RUNNER, IN_UP, 16384, 0, 0, 0) \
+	M(GR_FS_WRITE_FILE, 531, GR_FS_WRITE_FILE, GATEWAY, RUNNER, IN_UP, PROTO_REQUEST_MAX, 0, 0, 0) \
+	M(GR_FS_CREATE_DIRECTORY, 532, GR_FS_TREE, GATEWAY, RUNNER, IN_UP, 16384, 0, 0, 0) \
+	M(GR_FS_GET_METADATA, 533, GR_FS_PATH, GATEWAY, RUNNER, IN_UP, 16384, 0, 0, 0) \
+	M(GR_FS_CANONICALIZE, 534, GR_FS_PATH, GATEWAY, RUNNER, IN_UP, 16384, 0, 0, 0) \
+	M(GR_FS_READ_DIRECTORY, 535, GR_FS_PATH, GATEWAY, RUNNER, IN_UP, 16384, 0, 0, 0) \
+	M(GR_FS_WALK, 536, GR_FS_WALK, GATEWAY, RUNNER, IN_UP, 16384, 0, 0, 0) \
+	M(GR_FS_REMOVE, 537, GR_FS_TREE, GATEWAY, RUNNER, IN_UP, 16384, 0, 0, 0) \
+	M(GR_FS_COPY, 538, GR_FS_COPY, GATEWAY, RUNNER, IN_UP, 16384, 0, 0, 0) \
+	M(GR_FS_OPEN, 539, GR_FS_OPEN, GATEWAY, RUNNER, IN_UP, 16384, 0, 0, 0) \
+	M(GR_FS_READ_BLOCK, 540, GR_FS_BLOCK, GATEWAY, RUNNER, IN_UP, 16384, 0, 0, 0) \
+	M(GR_FS_WRITE_BLOCK, 541, GR_FS_BLOCK, GATEWAY, RUNNER, IN_UP, PROTO_REQUEST_MAX, 0, 0, 0) \
+	M(GR_FS_CLOSE, 542, GR_FS_CLOSE, GATEWAY, RUNNER, IN_UP, 16384, 0, 0, 0) \
+	M(GR_FS_WATCH_MISSING, 543, GR_FS_WATCH, GATEWAY, RUNNER, IN_UP, 81920, 0, 0, 0) \
+	M(GR_HTTP, 550, GR_HTTP, GATEWAY, RUNNER, IN_UP, PROTO_REQUEST_MAX, 0, 0, 0) \
 	M(RG_HELLO, 600, HELLO, RUNNER, GATEWAY, IN_START, 256, 0, 0, 1) \
-	M(RG_RESULT, 601, RG_RESULT, RUNNER, GATEWAY, IN_UP, PROTO_EVENT_MAX + 16384, 0, 0, 0) \
+	M(RG_RESULT, 601, RG_RESULT, RUNNER, GATEWAY, IN_UP, PROTO_RESULT_MAX, 0, 0, 0) \
 	M(RG_ERROR, 602, RG_ERROR, RUNNER, GATEWAY, IN_UP, 8192, 0, 0, 0) \
 	M(RG_BULK_BEGIN, 603, RG_RESULT, RUNNER, GATEWAY, IN_UP, 16384, 0, 0, 0) \
 	M(RG_BULK_PART, 604, RG_BULK_PART, RUNNER, GATEWAY, IN_UP, PROTO_EVENT_MAX, 0, 0, 0) \
-	M(RG_BULK_END, 605, RG_RESULT, RUNNER, GATEWAY, IN_UP, 16384, 0, 0, 0) \
+	M(RG_BULK_END, 605, RG_RESULT, RUNNER, GATEWAY, IN_UP, PROTO_RESULT_MAX, 0, 0, 0) \
 	M(RG_OUTPUT, 610, RG_OUTPUT, RUNNER, GATEWAY, IN_UP, PROTO_EVENT_MAX, 0, 0, 0) \
 	M(RG_EXITED, 611, RG_EXITED, RUNNER, GATEWAY, IN_UP, 8192, 0, 0, 0) \
-	M(RG_CLOSED, 612, RG_CLOSED, RUNNER, GATEWAY, IN_UP, 8192, 0, 0, 0)
+	M(RG_CLOSED, 612, RG_CLOSED, RUNNER, GATEWAY, IN_UP, 8192, 0, 0, 0) \
+	M(RG_FS_APPEARED, 613, RG_FS_APPEARED, RUNNER, GATEWAY, IN_UP, 64, 0, 0, 0) \
+	M(RG_HTTP_BODY, 614, RG_HTTP_BODY, RUNNER, GATEWAY, IN_UP, PROTO_EVENT_MAX, 0, 0, 0)
 
 enum proto_type {
 #define M(name, number, fields, from, to, phases, max, fdmin, fdmax, once) \
@@ -480,7 +620,10 @@ PROTO_TAGS(T)
 	L(BG_ATTACHED) L(BG_ATTACH_FAILED) L(BG_PROBE) L(BG_GONE) \
 	L(BR_CONFIG) L(BR_END) L(GR_ACK) L(GR_START) L(GR_READ) L(GR_WRITE) \
 	L(GR_SIGNAL) L(GR_TERMINATE) L(RG_RESULT) L(RG_ERROR) \
-	L(RG_BULK_PART) L(RG_OUTPUT) L(RG_EXITED) L(RG_CLOSED)
+	L(RG_BULK_PART) L(RG_OUTPUT) L(RG_EXITED) L(RG_CLOSED) \
+	L(GR_FS_PATH) L(GR_FS_WRITE_FILE) L(GR_FS_TREE) L(GR_FS_WALK) \
+	L(GR_FS_COPY) L(GR_FS_OPEN) L(GR_FS_BLOCK) L(GR_FS_CLOSE) \
+	L(GR_FS_WATCH) L(RG_FS_APPEARED) L(GR_HTTP) L(RG_HTTP_BODY)
 
 #define F(list, tag, name, need) proto_##tag name; bool has_##name;
 #define L(list) struct fields_##list { FIELDS_##list(F, list) };

@@ -46,7 +46,9 @@ deny 'headers include libevent' '#include <event2/' \
 deny 'JSON outside those who may know it' '#include <json' \
     $(but $(ls common/conf*.[ch]) gateway/rpc.c gateway/rpc.h \
     gateway/jsontree.c gateway/method.c gateway/params.c $client)
-deny 'JSON or TLS in the runner' '#include <(json|openssl|curl)' $runner
+deny 'JSON or TLS in the runner' '#include <(json|openssl)' $runner
+deny 'libcurl outside holdfast-http' '#include <curl' \
+    $(for f in $product; do echo "$f"; done | grep -v '^broker/runner/http/')
 deny 'ids changed outside role.c' \
     '\b(set(res|re|e)?[ug]id|setgroups|chroot|initgroups|capset)\(' \
     $(but common/role.c common/role.h)

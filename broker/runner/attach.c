@@ -89,7 +89,8 @@ attach_sent(struct attach *attach, struct child *child, uint64_t seq,
 		.child = child,
 		.what = (uint8_t)what,
 	};
-	child_ref(child);
+	if (child != NULL)
+		child_ref(child);
 }
 
 static void
@@ -97,6 +98,8 @@ unacked_settle(const struct unacked *unacked)
 {
 	struct child *child = unacked->child;
 
+	if (child == NULL)
+		return;
 	child_unref(child);
 	switch ((enum unacked_what)unacked->what) {
 	case UNACKED_CLOSED:
@@ -127,10 +130,11 @@ unacked_pop(struct attach *attach)
 	unacked_settle(&first);
 }
 
-static void
+void
 attach_pump(struct attach *attach)
 {
 	reads_pump(attach);
+	workers_pump(attach);
 	stream_pump(attach->runner);
 	attach_throttle(attach);
 }
@@ -306,7 +310,7 @@ attach_message_cb(void *arg, const struct proto_head *head,
 	else if (head->type == MSG_GR_HELLO)
 		attach_on_hello(attach, &msg.HELLO);
 	else if (head->type != MSG_GR_ACK)
-		serve_request(attach, head, &msg);
+		serve_request(attach, head, &msg, payload);
 	else if (attach_on_ack(attach, msg.GR_ACK.total) == -1)
 		attach_abandon(attach, "wrong acknowledgement");
 }
@@ -365,7 +369,8 @@ attach_free(struct attach *attach)
 	reads_drop(attach);
 	input_drop_parked(attach->runner);
 	while (attach->unacked_count > 0) {
-		child_unref(unacked_at(attach, 0)->child);
+		if (unacked_at(attach, 0)->child != NULL)
+			child_unref(unacked_at(attach, 0)->child);
 		attach->unacked_first = (attach->unacked_first + 1) %
 		    attach->unacked_room;
 		attach->unacked_count--;

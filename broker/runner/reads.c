@@ -212,6 +212,16 @@ answer_due(struct attach *attach, struct parked_read *read)
 	read_free(read);
 }
 
+/* Only one long answer can be under way. */
+static bool
+is_long(const struct parked_read *read)
+{
+	struct outlog_span span;
+
+	outlog_select(read->child->log, read->after, read->max, &span);
+	return !fits(span.count, span.bytes);
+}
+
 void
 reads_pump(struct attach *attach)
 {
@@ -223,7 +233,8 @@ reads_pump(struct attach *attach)
 			continue;
 		}
 		read = TAILQ_FIRST(&attach->due);
-		if (read == NULL)
+		if (read == NULL || (attach->long_worker != NULL &&
+		    is_long(read)))
 			break;
 		TAILQ_REMOVE(&attach->due, read, entry);
 		attach->ndue--;

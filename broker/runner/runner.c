@@ -57,6 +57,7 @@ runner_detach(struct runner *runner)
 
 	if (attach == NULL)
 		return;
+	workers_detach(runner);
 	runner->attach = NULL;
 	attach_free(attach);
 	hold_start(runner);
@@ -69,8 +70,10 @@ runner_attach(struct runner *runner, int fd, uint64_t generation)
 	struct child *child, *next;
 
 	/* The socket of the one before is closed unread. */
+	workers_detach(runner);
 	attach_free(runner->attach);
 	runner->attach = NULL;
+	workers_attach(runner);
 	runner->attach = attach_new(runner, fd, generation);
 	TAILQ_FOREACH_SAFE(child, &runner->children, entry, next) {
 		child->acked = outlog_next_seq(child->log) - 1;
@@ -136,6 +139,8 @@ runner_new(struct event_base *base, int control)
 	runner->base = base;
 	TAILQ_INIT(&runner->children);
 	TAILQ_INIT(&runner->ready);
+	TAILQ_INIT(&runner->workers);
+	TAILQ_INIT(&runner->works);
 	runner->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	runner->signal_fd = signals_open();
 	if (runner->null_fd == -1 || runner->signal_fd == -1)
@@ -145,10 +150,12 @@ runner_new(struct event_base *base, int control)
 	runner->pump = event_new(base, -1, 0, stream_pump_cb, runner);
 	runner->hold = evtimer_new(base, hold_cb, runner);
 	runner->end = evtimer_new(base, runner_end_cb, runner);
+	runner->spare = evtimer_new(base, workers_spare_cb, runner);
 	runner->broker = chan_new(base, control, ROLE_RUNNER, ROLE_BROKER,
 	    &control_ops, runner);
 	if (runner->signals == NULL || runner->pump == NULL ||
 	    runner->hold == NULL || runner->end == NULL ||
+	    runner->spare == NULL ||
 	    runner->broker == NULL || event_add(runner->signals, NULL) == -1)
 		fatalx("cannot set up the event loop");
 	event_priority_set(runner->pump, 2);
@@ -160,6 +167,7 @@ runner_free(struct runner *runner)
 {
 	struct child *child;
 
+	workers_free(runner);
 	attach_free(runner->attach);
 	runner->attach = NULL;
 	while ((child = TAILQ_FIRST(&runner->children)) != NULL)
@@ -169,6 +177,7 @@ runner_free(struct runner *runner)
 	event_free(runner->pump);
 	event_free(runner->hold);
 	event_free(runner->end);
+	event_free(runner->spare);
 	unix_close(&runner->signal_fd);
 	unix_close(&runner->null_fd);
 	free(runner->shell);

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "broker/runner/outlog.h"
+#include "broker/runner/work.h"
 #include "broker/runner/writeid.h"
 #include "common/buf.h"
 #include "common/proto.h"
@@ -25,6 +26,7 @@ struct link;
 struct attach;
 struct child;
 struct runner;
+struct worker;
 
 #define RUNNER_BUCKETS 256	/* of the tables of processes */
 #define PARKED_READS_MAX 1024	/* of one attachment */
@@ -148,7 +150,8 @@ struct attach {
 	struct parked_reads due;	/* to be answered when there is room */
 	size_t ndue;
 	size_t parked_bytes;		/* in parked writes */
-	/* The long answer under way, if "bulk" is not NULL. */
+	struct worker *long_worker;	/* whose long answer is under way */
+	/* The long answer of a read under way, if "bulk" is not NULL. */
 	struct parked_read *bulk;
 	struct outlog_cursor bulk_cursor;
 	size_t bulk_left;		/* chunks */
@@ -173,6 +176,10 @@ struct runner {
 	struct event *hold;		/* no eviction until then */
 	struct event *signals;
 	struct event *end;		/* the grace, then the killing */
+	TAILQ_HEAD(, worker) workers;
+	struct works works;		/* asked of workers, in order */
+	uint32_t work_numbers;
+	struct event *spare;		/* work has waited for a worker */
 	int signal_fd;
 	int null_fd;
 	enum runner_phase phase;
@@ -289,12 +296,25 @@ void attach_result(struct attach *attach, const struct call *call,
 void attach_error(struct attach *attach, const struct call *call,
     uint16_t method, int64_t code, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
+/* There is room again: whoever waits for it goes on. */
+void attach_pump(struct attach *attach);
 /* Stop or go on taking requests, see input.c. */
 void attach_throttle(struct attach *attach);
 
 /* serve.c: requests. */
 void serve_request(struct attach *attach, const struct proto_head *head,
-    const union proto_any *msg);
+    const union proto_any *msg, const uint8_t *payload);
+
+/* worker.c: requests that other programs of ours do. */
+void workers_ask(struct attach *attach, const struct proto_head *head,
+    const union proto_any *msg, const uint8_t *payload);
+void workers_pump(struct attach *attach);
+void workers_attach(struct runner *runner);
+void workers_detach(struct runner *runner);
+/* Drop what this worker does (NULL: what waits for one); nobody is told. */
+void workers_forget(struct runner *runner, const struct worker *worker);
+void workers_free(struct runner *runner);
+void workers_spare_cb(int fd, short what, void *arg);
 
 /* start.c: process/start. */
 void start_process(struct attach *attach, const struct call *call,

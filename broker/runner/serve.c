@@ -118,10 +118,16 @@ static const struct {
 
 void
 serve_request(struct attach *attach, const struct proto_head *head,
-    const union proto_any *msg)
+    const union proto_any *msg, const uint8_t *payload)
 {
 	struct call call = { .number = head->call };
+	enum worker_kind kind;
 	size_t i;
+
+	if (work_is(head->type, &kind)) {
+		workers_ask(attach, head, msg, payload);
+		return;
+	}
 
 	for (i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
 		if (methods[i].type == head->type)

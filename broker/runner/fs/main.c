@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: ISC */
+/* holdfast-fs: started by holdfast-runner with a data socket as its standard input. */
+#include "config.h"
+
+#include <sys/socket.h>
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "broker/runner/fs/fs.h"
+#include "common/log.h"
+#include "common/role.h"
+#include "common/unix.h"
+
+int
+main(int argc, char **argv)
+{
+	role_begin("holdfast-fs");
+	role_restore();	/* files are made with the user's umask */
+	if (!unix_is_socket(STDIN_FILENO, SOCK_STREAM))
+		fatalx("holdfast-fs is started by holdfast-runner, not by "
+		    "hand");
+	role_close_from(STDERR_FILENO + 1);
+	if (unix_cloexec(STDIN_FILENO) == -1 ||
+	    fcntl(STDIN_FILENO, F_SETFL, 0) == -1)
+		fatal("socket of the runner");
+	role_no_new_privs();
+	if (argc > 1 && strcmp(argv[1], "watch") == 0)
+		return fs_watch(STDIN_FILENO);
+	return fs_serve(STDIN_FILENO);
+}

@@ -1,0 +1,603 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Workers: programs of ours that do for a session what may take long, each
+ * behind a data socket of its own.  Towards a worker this runner is what a
+ * gateway is towards the runner: requests go over as they came, answers come
+ * back and are passed on, as fast as the window allows.
+ */
+#include "config.h"
+
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "broker/runner/exec.h"
+#include "broker/runner/runner.h"
+#include "broker/runner/work.h"
+#include "common/link.h"
+#include "common/log.h"
+#include "common/unix.h"
+
+#define IDLE_MS 30000		/* a worker with nothing to do is let go */
+#define SPARE_MS 10		/* work that waits this long gets another */
+#define HANDLES_AT_ONCE 16	/* requests given to a worker of handles */
+#define WORK_WEIGHT 512		/* bytes a request counts beside its own */
+
+extern char **environ;
+
+struct worker {
+	TAILQ_ENTRY(worker) entry;
+	struct runner *runner;
+	enum worker_kind kind;
+	struct link *link;
+	pid_t pid;
+	size_t busy;		/* requests without an answer */
+	bool paused;		/* no room for its answers now */
+	struct event *idle;
+	/* The start of a long answer that waits until another is over. */
+	uint8_t *begin;
+	size_t begin_len;
+	uint32_t begin_number;
+};
+
+static const struct {
+	const char *program, *argument;
+	size_t most;		/* of this kind at a time */
+	size_t at_once;		/* requests given to one */
+	bool lasts;		/* beyond the attachment */
+} workers_by_kind[WORKER_KINDS] = {
+	[WORKER_FILES] = { "holdfast-fs", NULL, 4, 1, true },
+	[WORKER_HANDLES] = { "holdfast-fs", NULL, 1, HANDLES_AT_ONCE, false },
+	[WORKER_WATCH] = { "holdfast-fs", "watch", 1, SIZE_MAX, false },
+	[WORKER_HTTP] = { "holdfast-http", NULL, 1, SIZE_MAX, false },
+};
+
+static const struct link_ops worker_ops;
+
+/* Beside this program, wherever that is. */
+static int
+program_path(const char *name, char *out, size_t size)
+{
+	char self[PATH_MAX], *slash;
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (n == -1)
+		return -1;
+	self[n] = '\0';
+	slash = strrchr(self, '/');
+	if (slash == NULL)
+		return -1;
+	*slash = '\0';
+	n = snprintf(out, size, "%s/%s", self, name);
+	return n < 0 || (size_t)n >= size ? -1 : 0;
+}
+
+static pid_t
+worker_exec(enum worker_kind kind, int fd)
+{
+	char path[PATH_MAX];
+	char *argv[] = {
+		(char *)(uintptr_t)workers_by_kind[kind].program,
+		(char *)(uintptr_t)workers_by_kind[kind].argument,
+		NULL
+	};
+	char *programs[] = { path, NULL };
+	struct exec_plan plan = {
+		.argv = argv,
+		.envp = environ,
+		.programs = programs,
+		.directory = "/",
+		.fds = { fd, STDOUT_FILENO, STDERR_FILENO },
+	};
+	struct exec_failure failure;
+	pid_t pid;
+
+	if (program_path(argv[0], path, sizeof(path)) == -1)
+		return -1;
+	/* Descriptors of a plan stand above the standard ones. */
+	plan.fds[1] = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	plan.fds[2] = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	pid = plan.fds[1] == -1 || plan.fds[2] == -1 ? -1 :
+	    exec_start(&plan, &failure);
+	if (pid == -1)
+		log_warnx("cannot start %s", path);
+	unix_close(&plan.fds[1]);
+	unix_close(&plan.fds[2]);
+	return pid;
+}
+
+static void
+worker_greet(struct worker *worker)
+{
+	struct fields_HELLO hello = {
+		.version = PROTO_VERSION,
+		.oldest = PROTO_OLDEST,
+	};
+
+	link_send(worker->link, MSG_GR_HELLO, 0, &hello);
+}
+
+static void
+worker_free(struct worker *worker)
+{
+	struct runner *runner = worker->runner;
+
+	TAILQ_REMOVE(&runner->workers, worker, entry);
+	if (runner->attach != NULL && runner->attach->long_worker == worker)
+		runner->attach->long_worker = NULL;
+	link_free(worker->link);
+	if (worker->idle != NULL)
+		event_free(worker->idle);
+	free(worker->begin);
+	free(worker);
+}
+
+static void
+idle_cb(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	worker_free(arg);
+}
+
+static void
+worker_idle(struct worker *worker)
+{
+	struct timeval tv = { .tv_sec = IDLE_MS / 1000 };
+
+	/* Handles and watches are kept as long as somebody may use them. */
+	if (workers_by_kind[worker->kind].lasts)
+		event_add(worker->idle, &tv);
+}
+
+static struct worker *
+worker_new(struct runner *runner, enum worker_kind kind)
+{
+	struct worker *worker = calloc(1, sizeof(*worker));
+	int pair[2];
+
+	if (worker == NULL)
+		return NULL;
+	if (unix_pair(SOCK_STREAM, pair) == -1) {
+		free(worker);
+		return NULL;
+	}
+	worker->runner = runner;
+	worker->kind = kind;
+	worker->pid = worker_exec(kind, pair[1]);
+	close(pair[1]);
+	worker->idle = evtimer_new(runner->base, idle_cb, worker);
+	if (worker->pid == -1 || worker->idle == NULL) {
+		close(pair[0]);
+		goto fail;
+	}
+	worker->link = link_new(runner->base, pair[0], ROLE_GATEWAY,
+	    ROLE_RUNNER, &worker_ops, worker);
+	if (worker->link == NULL)
+		goto fail;
+	TAILQ_INSERT_TAIL(&runner->workers, worker, entry);
+	worker_greet(worker);
+	return worker;
+fail:
+	if (worker->idle != NULL)
+		event_free(worker->idle);
+	free(worker);
+	return NULL;
+}
+
+/* One that can take a request, or NULL; "*count" becomes how many there are. */
+static struct worker *
+worker_ready(struct runner *runner, enum worker_kind kind, size_t *count)
+{
+	struct worker *worker, *ready = NULL;
+
+	*count = 0;
+	TAILQ_FOREACH(worker, &runner->workers, entry) {
+		if (worker->kind != kind)
+			continue;
+		(*count)++;
+		if (ready == NULL &&
+		    worker->busy < workers_by_kind[kind].at_once)
+			ready = worker;
+	}
+	return ready;
+}
+
+static bool
+work_wanted(const struct runner *runner, const struct work *work)
+{
+	return runner->attach != NULL &&
+	    runner->attach->generation == work->generation;
+}
+
+static void
+work_done(struct runner *runner, struct work *work)
+{
+	TAILQ_REMOVE(&runner->works, work, entry);
+	if (work_wanted(runner, work)) {
+		runner->attach->parked_bytes -= work->len + WORK_WEIGHT;
+		attach_throttle(runner->attach);
+	}
+	free(work);
+}
+
+static void
+work_fail(struct runner *runner, struct work *work, const char *why)
+{
+	struct call call = {
+		.number = work->call,
+		.has_int = work->has_int,
+		.id_int = work->id_int,
+		.has_str = work->has_str,
+		.id_str = work->id_str,
+	};
+
+	if (work_wanted(runner, work))
+		attach_error(runner->attach, &call, work->type, -32603, "%s",
+		    why);
+	work_done(runner, work);
+}
+
+static void
+work_give(struct worker *worker, struct work *work)
+{
+	struct iovec iov = { work->bytes, work->len };
+
+	work->worker = worker;
+	worker->busy++;
+	event_del(worker->idle);
+	link_sendv(worker->link, work->type, work->number, &iov, 1);
+}
+
+/* Another worker helps out only where the first keeps others waiting. */
+static struct worker *
+worker_for(struct runner *runner, const struct work *work, bool spare)
+{
+	struct worker *worker;
+	size_t count;
+
+	worker = worker_ready(runner, work->kind, &count);
+	if (worker != NULL)
+		return worker;
+	if (count > 0 && (!spare || count >=
+	    workers_by_kind[work->kind].most))
+		return NULL;
+	return worker_new(runner, work->kind);
+}
+
+static bool
+worker_may_come(struct runner *runner, enum worker_kind kind)
+{
+	size_t count;
+
+	(void)worker_ready(runner, kind, &count);
+	return count < workers_by_kind[kind].most;
+}
+
+static void
+schedule(struct runner *runner, bool spare)
+{
+	struct timeval tv = { .tv_usec = SPARE_MS * 1000 };
+	struct work *work, *next;
+	struct worker *worker;
+	bool waits = false;
+
+	for (work = work_next(&runner->works, NULL); work != NULL;
+	    work = next == NULL ? NULL : work_next(&runner->works, next)) {
+		next = TAILQ_NEXT(work, entry);
+		worker = worker_for(runner, work, spare);
+		if (worker != NULL)
+			work_give(worker, work);
+		else if (worker_may_come(runner, work->kind) && (spare ||
+		    worker_ready(runner, work->kind, &(size_t){ 0 }) ==
+		    NULL))
+			waits = true;
+	}
+	if (waits)
+		event_add(runner->spare, &tv);
+}
+
+void
+workers_spare_cb(int fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	schedule(arg, true);
+}
+
+void
+workers_ask(struct attach *attach, const struct proto_head *head,
+    const union proto_any *msg, const uint8_t *payload)
+{
+	struct runner *runner = attach->runner;
+	enum worker_kind kind;
+	struct work *work = work_new(head->type, msg, payload, head->len);
+	size_t count;
+
+	if (work == NULL)
+		fatalx("no memory for a request");
+	work->number = ++runner->work_numbers;
+	work->generation = attach->generation;
+	work->call = head->call;
+	attach->parked_bytes += work->len + WORK_WEIGHT;
+	TAILQ_INSERT_TAIL(&runner->works, work, entry);
+	kind = work->kind;
+	schedule(runner, false);
+	(void)worker_ready(runner, kind, &count);
+	if (count == 0)
+		work_fail(runner, work, "the program that does this could "
+		    "not be started");
+	attach_throttle(attach);
+}
+
+static struct work *
+work_numbered(struct runner *runner, const struct worker *worker,
+    uint32_t number)
+{
+	struct work *work;
+
+	TAILQ_FOREACH(work, &runner->works, entry)
+		if (work->number == number && work->worker == worker)
+			return work;
+	return NULL;
+}
+
+/* What passing it on costs of the window: as the gateway counts it. */
+static uint64_t
+message_cost(uint16_t type, const union proto_any *msg)
+{
+	const struct fields_RG_RESULT *r = &msg->RG_RESULT;
+	const struct fields_RG_BULK_PART *p = &msg->RG_BULK_PART;
+
+	switch (type) {
+	case MSG_RG_RESULT:
+	case MSG_RG_BULK_END:
+		return (r->has_data ? PROTO_EVENT_COST + r->data.len : 0) +
+		    (r->has_names ? PROTO_EVENT_COST + r->names.len : 0) +
+		    (r->has_found ? PROTO_EVENT_COST + r->found.len : 0) +
+		    (r->has_failed ? PROTO_EVENT_COST + r->failed.len : 0);
+	case MSG_RG_BULK_PART:
+		return PROTO_EVENT_COST + p->data.len + p->names.len +
+		    p->found.len + p->failed.len;
+	case MSG_RG_HTTP_BODY:
+		return PROTO_EVENT_COST + msg->RG_HTTP_BODY.data.len;
+	case MSG_RG_FS_APPEARED:
+		return PROTO_EVENT_COST;
+	default:
+		return 0;
+	}
+}
+
+static void
+pass_on(struct attach *attach, uint16_t type, uint32_t call, uint64_t cost,
+    const uint8_t *payload, size_t len)
+{
+	struct iovec iov = { (void *)(uintptr_t)payload, len };
+
+	if (cost > 0)
+		attach_sent(attach, NULL, 0, UNACKED_NOTHING,
+		    cost - PROTO_EVENT_COST);
+	link_sendv(attach->link, type, call, &iov, 1);
+}
+
+static void
+worker_pause(struct worker *worker)
+{
+	worker->paused = true;
+	link_pause(worker->link);
+}
+
+/* Its long answer waits for the one that is under way. */
+static void
+begin_later(struct worker *worker, uint32_t number, const uint8_t *payload,
+    size_t len)
+{
+	worker->begin = malloc(len + 1);
+	if (worker->begin == NULL)
+		fatalx("no memory for an answer");
+	memcpy(worker->begin, payload, len);
+	worker->begin_len = len;
+	worker->begin_number = number;
+	worker_pause(worker);
+}
+
+static void
+worker_answered(struct worker *worker, struct work *work)
+{
+	struct runner *runner = worker->runner;
+
+	work_done(runner, work);
+	if (--worker->busy == 0)
+		worker_idle(worker);
+	schedule(runner, false);
+}
+
+static bool
+begins_while_another(struct attach *attach, struct worker *worker,
+    uint16_t type)
+{
+	return type == MSG_RG_BULK_BEGIN && (attach->bulk != NULL ||
+	    (attach->long_worker != NULL && attach->long_worker != worker));
+}
+
+static void
+worker_answer(struct worker *worker, const struct proto_head *head,
+    const union proto_any *msg, const uint8_t *payload)
+{
+	struct runner *runner = worker->runner;
+	struct attach *attach = runner->attach;
+	struct work *work = work_numbered(runner, worker, head->call);
+	bool last = head->type != MSG_RG_BULK_BEGIN &&
+	    head->type != MSG_RG_BULK_PART && head->type != MSG_RG_HTTP_BODY;
+
+	if (work == NULL)
+		return;
+	if (work_wanted(runner, work)) {
+		if (begins_while_another(attach, worker, head->type)) {
+			begin_later(worker, head->call, payload, head->len);
+			return;
+		}
+		if (head->type == MSG_RG_BULK_BEGIN)
+			attach->long_worker = worker;
+		pass_on(attach, head->type, work->call,
+		    message_cost(head->type, msg), payload, head->len);
+		if (last && attach->long_worker == worker)
+			attach->long_worker = NULL;
+	}
+	if (last)
+		worker_answered(worker, work);
+	if (last && runner->attach != NULL)
+		attach_pump(runner->attach);
+}
+
+/* Events belong to whoever is attached; workers that send them go with it. */
+static void
+worker_event(struct worker *worker, const struct proto_head *head,
+    const union proto_any *msg, const uint8_t *payload)
+{
+	struct attach *attach = worker->runner->attach;
+
+	if (attach != NULL)
+		pass_on(attach, head->type, 0, message_cost(head->type, msg),
+		    payload, head->len);
+}
+
+static void
+worker_message_cb(void *arg, const struct proto_head *head,
+    const uint8_t *payload)
+{
+	struct worker *worker = arg;
+	struct attach *attach = worker->runner->attach;
+	union proto_any msg;
+
+	if (proto_decode(proto_row(head->type), payload, head->len, &msg) !=
+	    PROTO_OK) {
+		log_warnx("%s: malformed %s",
+		    workers_by_kind[worker->kind].program,
+		    proto_name(head->type));
+		return;
+	}
+	if (head->type == MSG_RG_HELLO)
+		link_set_phase(worker->link, PHASE_UP);
+	else if (head->type == MSG_RG_HTTP_BODY ||
+	    head->type == MSG_RG_FS_APPEARED)
+		worker_event(worker, head, &msg, payload);
+	else
+		worker_answer(worker, head, &msg, payload);
+	if (attach != NULL && attach_room(attach) == 0 && !worker->paused)
+		worker_pause(worker);
+}
+
+static void
+worker_ended_cb(void *arg, const char *why)
+{
+	struct worker *worker = arg;
+	struct runner *runner = worker->runner;
+	struct work *work, *next;
+
+	if (why != NULL)
+		log_warnx("%s: %s", workers_by_kind[worker->kind].program,
+		    why);
+	TAILQ_FOREACH_SAFE(work, &runner->works, entry, next)
+		if (work->worker == worker)
+			work_fail(runner, work,
+			    "the program that did this has ended");
+	worker_free(worker);
+	schedule(runner, false);
+}
+
+static const struct link_ops worker_ops = {
+	.message = worker_message_cb,
+	.ended = worker_ended_cb,
+};
+
+/* The one whose turn it is to begin, and all who were paused. */
+void
+workers_pump(struct attach *attach)
+{
+	struct worker *worker;
+	struct work *work;
+
+	TAILQ_FOREACH(worker, &attach->runner->workers, entry) {
+		if (!worker->paused || attach_room(attach) == 0)
+			continue;
+		if (worker->begin != NULL) {
+			if (attach->bulk != NULL ||
+			    attach->long_worker != NULL)
+				continue;
+			work = work_numbered(attach->runner, worker,
+			    worker->begin_number);
+			if (work != NULL && work_wanted(attach->runner,
+			    work)) {
+				attach->long_worker = worker;
+				pass_on(attach, MSG_RG_BULK_BEGIN,
+				    work->call, 0, worker->begin,
+				    worker->begin_len);
+			}
+			free(worker->begin);
+			worker->begin = NULL;
+		}
+		worker->paused = false;
+		link_resume(worker->link);
+	}
+}
+
+/*
+ * Nobody is attached: what was asked for is still done, its answers are for
+ * nobody; but handles, watches and transfers belong to the connection.
+ */
+void
+workers_detach(struct runner *runner)
+{
+	struct worker *worker, *next;
+
+	TAILQ_FOREACH_SAFE(worker, &runner->workers, entry, next) {
+		free(worker->begin);
+		worker->begin = NULL;
+		if (!workers_by_kind[worker->kind].lasts) {
+			workers_forget(runner, worker);
+			worker_free(worker);
+		} else if (worker->paused) {
+			worker->paused = false;
+			link_resume(worker->link);
+		}
+	}
+}
+
+void
+workers_forget(struct runner *runner, const struct worker *worker)
+{
+	struct work *work, *next;
+
+	TAILQ_FOREACH_SAFE(work, &runner->works, entry, next)
+		if (work->worker == worker)
+			work_done(runner, work);
+}
+
+/* The next attachment: what the one before asked for and waits is dropped. */
+void
+workers_attach(struct runner *runner)
+{
+	workers_forget(runner, NULL);
+}
+
+void
+workers_free(struct runner *runner)
+{
+	struct worker *worker;
+	struct work *work;
+
+	while ((worker = TAILQ_FIRST(&runner->workers)) != NULL)
+		worker_free(worker);
+	while ((work = TAILQ_FIRST(&runner->works)) != NULL)
+		work_done(runner, work);
+}

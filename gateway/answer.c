@@ -9,6 +9,7 @@
 #include "gateway/frame.h"
 #include "gateway/method.h"
 #include "gateway/outq.h"
+#include "gateway/value.h"
 
 /* The most one byte of a string takes, and what surrounds the values. */
 #define ESCAPED 6
@@ -35,21 +36,25 @@ ended(struct frame *f, enum ws_opcode opcode, bool fin)
 }
 
 uint64_t
-answer_cost(struct span chunks)
+answer_cost(const struct fields_RG_RESULT *m)
 {
-	struct proto_chunk chunk;
-	uint64_t cost = PROTO_EVENT_COST;
+	const struct method *method = method_of_type(m->method);
+	const struct result_row *row;
+	uint64_t cost = 0;
 
-	if (chunks.len == 0)
+	if (method == NULL || method->results == NULL)
 		return 0;
-	while (proto_chunk_next(&chunks, &chunk))
-		cost += chunk.data.len;
+	for (row = method->results; value_streams(row); row++)
+		if (value_given(m, row))
+			cost += PROTO_EVENT_COST + value_cost(row,
+			    *(const struct span *)value_at(m, row));
 	return cost;
 }
 
 const char *
-answer_output(struct outq *q, const struct fields_RG_OUTPUT *m)
+answer_output(struct outq *q, const union proto_any *msg)
 {
+	const struct fields_RG_OUTPUT *m = &msg->RG_OUTPUT;
 	size_t encoded = BASE64_ENCODED_LEN(m->data.len);
 	struct frame f;
 	struct jsonw *w;
@@ -76,8 +81,9 @@ answer_output(struct outq *q, const struct fields_RG_OUTPUT *m)
 }
 
 const char *
-answer_exited(struct outq *q, const struct fields_RG_EXITED *m)
+answer_exited(struct outq *q, const union proto_any *msg)
 {
+	const struct fields_RG_EXITED *m = &msg->RG_EXITED;
 	struct frame f;
 	struct jsonw *w;
 
@@ -99,8 +105,9 @@ answer_exited(struct outq *q, const struct fields_RG_EXITED *m)
 }
 
 const char *
-answer_closed(struct outq *q, const struct fields_RG_CLOSED *m)
+answer_closed(struct outq *q, const union proto_any *msg)
 {
+	const struct fields_RG_CLOSED *m = &msg->RG_CLOSED;
 	struct frame f;
 	struct jsonw *w;
 
@@ -117,8 +124,68 @@ answer_closed(struct outq *q, const struct fields_RG_CLOSED *m)
 	return ended(&f, WS_TEXT, true);
 }
 
-static struct rpc_id
-id_of(bool has_int, int64_t number, bool has_str, struct span string)
+uint64_t
+answer_output_bytes(const union proto_any *msg)
+{
+	return msg->RG_OUTPUT.data.len;
+}
+
+uint64_t
+answer_http_body_bytes(const union proto_any *msg)
+{
+	return msg->RG_HTTP_BODY.data.len;
+}
+
+const char *
+answer_appeared(struct outq *q, const union proto_any *msg)
+{
+	struct frame f;
+	struct jsonw *w = frame_begin(&f, q, ENVELOPE / 4, ENVELOPE);
+
+	if (w == NULL)
+		return no_memory;
+	jsonw_lit(w, "{\"method\":\"fs/missingChanged\","
+	    "\"params\":{\"watchId\":");
+	jsonw_i64(w, msg->RG_FS_APPEARED.watch_id);
+	jsonw_lit(w, "}}");
+	return ended(&f, WS_TEXT, true);
+}
+
+const char *
+answer_http_body(struct outq *q, const union proto_any *msg)
+{
+	const struct fields_RG_HTTP_BODY *m = &msg->RG_HTTP_BODY;
+	size_t encoded = BASE64_ENCODED_LEN(m->data.len);
+	struct frame f;
+	struct jsonw *w;
+
+	if (m->data.len > PROTO_CHUNK_MAX)
+		return "too much of a body in one piece";
+	w = frame_begin(&f, q, CHUNK_TEXT + m->request_id.len + encoded,
+	    ENVELOPE + ESCAPED * (m->request_id.len + m->failure.len) +
+	    encoded);
+	if (w == NULL)
+		return no_memory;
+	jsonw_lit(w, "{\"method\":\"http/request/bodyDelta\","
+	    "\"params\":{\"requestId\":");
+	jsonw_string(w, m->request_id.p, m->request_id.len);
+	jsonw_lit(w, ",\"seq\":");
+	jsonw_u64(w, m->seq);
+	jsonw_lit(w, ",\"deltaBase64\":");
+	jsonw_base64(w, m->data.p, m->data.len);
+	jsonw_lit(w, ",\"done\":");
+	jsonw_bool(w, m->done);
+	jsonw_lit(w, ",\"error\":");
+	if (m->has_failure)
+		jsonw_string(w, m->failure.p, m->failure.len);
+	else
+		jsonw_null(w);
+	jsonw_lit(w, "}}");
+	return ended(&f, WS_TEXT, true);
+}
+
+struct rpc_id
+answer_id(bool has_int, int64_t number, bool has_str, struct span string)
 {
 	if (has_int)
 		return (struct rpc_id){ .type = RPC_ID_INT,
@@ -128,32 +195,6 @@ id_of(bool has_int, int64_t number, bool has_str, struct span string)
 		.string = (const char *)string.p,
 		.len = string.len,
 	};
-}
-
-static size_t
-words_count(const char *const *words)
-{
-	size_t n = 0;
-
-	while (words[n] != NULL)
-		n++;
-	return n;
-}
-
-static bool
-result_sound(const struct result_row *row, const char *at, bool has)
-{
-	switch (row->kind) {
-	case RESULT_STRING_NULL:
-	case RESULT_I64_NULL:
-	case RESULT_BOOL_FALSE:
-	case RESULT_CHUNKS:
-		return true;
-	case RESULT_WORD:
-		return has && *(const uint8_t *)at < words_count(row->words);
-	default:
-		return has;
-	}
 }
 
 /* The method's rows, or NULL with "*why" when the result does not fit. */
@@ -169,102 +210,10 @@ result_rows(const struct fields_RG_RESULT *m, const char **why)
 		return NULL;
 	*why = "answer without what it needs";
 	for (row = method->results; row->name != NULL; row++)
-		if (!result_sound(row, (const char *)m + row->offset,
-		    *((const bool *)((const char *)m + row->has))))
+		if (!value_sound(row, value_at(m, row), value_given(m, row)))
 			return NULL;
 	*why = NULL;
 	return method->results;
-}
-
-static size_t
-chunks_text(struct span chunks)
-{
-	struct proto_chunk chunk;
-	size_t len = 0;
-
-	while (proto_chunk_next(&chunks, &chunk))
-		len += CHUNK_TEXT + BASE64_ENCODED_LEN(chunk.data.len);
-	return len;
-}
-
-static void
-write_chunks(struct jsonw *w, struct span chunks)
-{
-	struct proto_chunk chunk;
-
-	while (proto_chunk_next(&chunks, &chunk)) {
-		jsonw_object(w);
-		jsonw_key(w, "seq");
-		jsonw_u64(w, chunk.seq);
-		jsonw_key(w, "stream");
-		jsonw_cstring(w, streams[chunk.stream]);
-		jsonw_key(w, "chunk");
-		jsonw_base64(w, chunk.data.p, chunk.data.len);
-		jsonw_end_object(w);
-	}
-}
-
-static void
-write_span(struct jsonw *w, const char *at)
-{
-	struct span span;
-
-	memcpy(&span, at, sizeof(span));
-	jsonw_string(w, span.p, span.len);
-}
-
-static void
-write_chunk_array(struct jsonw *w, const char *at)
-{
-	struct span span;
-
-	memcpy(&span, at, sizeof(span));
-	jsonw_array(w);
-	write_chunks(w, span);
-	jsonw_end_array(w);
-}
-
-static void
-write_value(struct jsonw *w, const struct result_row *row, const char *at,
-    bool has)
-{
-	uint64_t u64;
-	int64_t i64;
-
-	switch (row->kind) {
-	case RESULT_STRING:
-		write_span(w, at);
-		break;
-	case RESULT_STRING_NULL:
-		if (has)
-			write_span(w, at);
-		else
-			jsonw_null(w);
-		break;
-	case RESULT_U64:
-		memcpy(&u64, at, sizeof(u64));
-		jsonw_u64(w, u64);
-		break;
-	case RESULT_I64_NULL:
-		memcpy(&i64, at, sizeof(i64));
-		if (has)
-			jsonw_i64(w, i64);
-		else
-			jsonw_null(w);
-		break;
-	case RESULT_BOOL:
-	case RESULT_BOOL_FALSE:
-		jsonw_bool(w, *(const bool *)at);
-		break;
-	case RESULT_WORD:
-		jsonw_cstring(w, row->words[*(const uint8_t *)at]);
-		break;
-	case RESULT_CHUNKS:
-		write_chunk_array(w, at);
-		break;
-	case RESULT_KINDS:
-		break;
-	}
 }
 
 static void
@@ -273,22 +222,24 @@ write_members(struct jsonw *w, const struct result_row *row,
 {
 	for (; row->name != NULL; row++) {
 		jsonw_key(w, row->name);
-		write_value(w, row, (const char *)m + row->offset,
-		    *((const bool *)((const char *)m + row->has)));
+		value_write(w, row, value_at(m, row), value_given(m, row));
 	}
 }
 
 static size_t
-result_most(const struct fields_RG_RESULT *m)
+result_most(const struct fields_RG_RESULT *m, const struct result_row *row)
 {
-	return ENVELOPE + ESCAPED * (m->id_str.len + m->process_id.len +
-	    m->failure.len) + chunks_text(m->chunks);
+	size_t most = ENVELOPE + ESCAPED * m->id_str.len;
+
+	for (; row->name != NULL; row++)
+		most += strlen(row->name) + value_most(row, value_at(m, row));
+	return most;
 }
 
 const char *
 answer_result(struct outq *q, const struct fields_RG_RESULT *m)
 {
-	struct rpc_id id = id_of(m->has_id_int, m->id_int, m->has_id_str,
+	struct rpc_id id = answer_id(m->has_id_int, m->id_int, m->has_id_str,
 	    m->id_str);
 	const struct result_row *rows;
 	const char *why;
@@ -298,8 +249,8 @@ answer_result(struct outq *q, const struct fields_RG_RESULT *m)
 	rows = result_rows(m, &why);
 	if (rows == NULL)
 		return why;
-	w = frame_begin(&f, q, CHUNK_TEXT + chunks_text(m->chunks),
-	    result_most(m));
+	w = frame_begin(&f, q, CHUNK_TEXT + answer_cost(m) / 3 * 4,
+	    result_most(m, rows));
 	if (w == NULL)
 		return no_memory;
 	rpc_write_result_head(w, &id);
@@ -313,7 +264,7 @@ answer_result(struct outq *q, const struct fields_RG_RESULT *m)
 const char *
 answer_error(struct outq *q, const struct fields_RG_ERROR *m)
 {
-	struct rpc_id id = id_of(m->has_id_int, m->id_int, m->has_id_str,
+	struct rpc_id id = answer_id(m->has_id_int, m->id_int, m->has_id_str,
 	    m->id_str);
 	size_t i;
 
@@ -326,84 +277,6 @@ answer_error(struct outq *q, const struct fields_RG_ERROR *m)
 			    m->error_text.p, m->error_text.len) == -1 ?
 			    no_memory : NULL;
 	return "unknown error code";
-}
-
-/* Whether this answer has chunks that can come in parts. */
-static const struct result_row *
-bulk_rows(const struct fields_RG_RESULT *m, const char **why)
-{
-	const struct result_row *rows = result_rows(m, why);
-
-	if (rows == NULL)
-		return NULL;
-	if (rows->name != NULL && rows->kind == RESULT_CHUNKS &&
-	    !m->has_chunks)
-		return rows;
-	*why = "parts of what has none";
-	return NULL;
-}
-
-const char *
-answer_bulk_begin(struct outq *q, const struct fields_RG_RESULT *m)
-{
-	struct rpc_id id = id_of(m->has_id_int, m->id_int, m->has_id_str,
-	    m->id_str);
-	const struct result_row *rows;
-	const char *why;
-	struct frame f;
-	struct jsonw *w;
-
-	rows = bulk_rows(m, &why);
-	if (rows == NULL)
-		return why;
-	w = frame_begin(&f, q, CHUNK_TEXT, result_most(m));
-	if (w == NULL)
-		return no_memory;
-	rpc_write_result_head(w, &id);
-	jsonw_object(w);
-	jsonw_key(w, rows->name);
-	jsonw_array(w);
-	return ended(&f, WS_TEXT, false);
-}
-
-const char *
-answer_bulk_part(struct outq *q, const struct fields_RG_BULK_PART *m,
-    int first)
-{
-	struct frame f;
-	struct jsonw *w;
-
-	if (m->chunks.len == 0)
-		return "a part without chunks";
-	w = frame_begin(&f, q, chunks_text(m->chunks),
-	    1 + chunks_text(m->chunks));
-	if (w == NULL)
-		return no_memory;
-	if (!first)
-		jsonw_lit(w, ",");
-	write_chunks(w, m->chunks);
-	return ended(&f, WS_CONTINUATION, false);
-}
-
-const char *
-answer_bulk_end(struct outq *q, const struct fields_RG_RESULT *m)
-{
-	const struct result_row *rows;
-	const char *why;
-	struct frame f;
-	struct jsonw *w;
-
-	rows = bulk_rows(m, &why);
-	if (rows == NULL)
-		return why;
-	w = frame_begin(&f, q, ENVELOPE, result_most(m));
-	if (w == NULL)
-		return no_memory;
-	jsonw_end_array(w);
-	write_members(w, rows + 1, m);
-	jsonw_end_object(w);
-	rpc_write_result_tail(w);
-	return ended(&f, WS_CONTINUATION, true);
 }
 
 int

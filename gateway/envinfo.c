@@ -37,9 +37,18 @@ write_shell(struct jsonw *w, const struct fields_BG_ATTACHED *m)
 	jsonw_end_object(w);
 }
 
+/* What works here beyond the methods every server has. */
+static const char *const capabilities[] = {
+	"fsWatchMissing",
+	"fileWriteStreaming",
+	"httpHeaderEnvVars",
+};
+
 static void
 write_info(struct jsonw *w, const struct fields_BG_ATTACHED *m)
 {
+	size_t i;
+
 	jsonw_object(w);
 	jsonw_key(w, "shell");
 	write_shell(w, m);
@@ -64,6 +73,10 @@ write_info(struct jsonw *w, const struct fields_BG_ATTACHED *m)
 	jsonw_cstring(w, PACKAGE_NAME);
 	jsonw_key(w, "capabilities");
 	jsonw_object(w);
+	for (i = 0; i < sizeof(capabilities) / sizeof(capabilities[0]); i++) {
+		jsonw_key(w, capabilities[i]);
+		jsonw_bool(w, true);
+	}
 	jsonw_end_object(w);
 	jsonw_end_object(w);
 }

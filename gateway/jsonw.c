@@ -332,6 +332,7 @@ void
 jsonw_string_end(struct jsonw *w)
 {
 	put_char(w, '"');
+	w->comma = true;
 }
 
 void

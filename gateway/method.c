@@ -15,7 +15,7 @@ static const char *const inherit_words[] = {
 };
 static const char *const signal_words[] = { "interrupt", NULL };
 static const char *const open_words[] = { "read", "replace", NULL };
-static const char *const redirect_words[] = { "follow", "stop", NULL };
+static const char *const redirect_words[] = { "stop", "follow", NULL };
 
 static const char *const sandbox_words[] = {
 	[SANDBOX_NONE] = "none",
@@ -34,6 +34,8 @@ static const char *const write_words[] = {
 	{ name, PARAM_##kind, NEED_##need, tag, NULL, NULL }
 #define P_WORD(name, words, need, tag) \
 	{ name, PARAM_WORD, NEED_##need, tag, words, NULL }
+#define P_INDEX(name, words, need, tag) \
+	{ name, PARAM_INDEX, NEED_##need, tag, words, NULL }
 #define P_MEMBERS(name, members, need) \
 	{ name, PARAM_MEMBERS, NEED_##need, 0, NULL, members }
 #define P_END { NULL, PARAM_STRING, NEED_YES, 0, NULL, NULL }
@@ -45,7 +47,7 @@ static const struct param_row initialize_params[] = {
 };
 
 static const struct param_row env_policy_members[] = {
-	P_WORD("inherit", inherit_words, YES, TAG_ENV_INHERIT),
+	P_INDEX("inherit", inherit_words, YES, TAG_ENV_INHERIT),
 	P("ignoreDefaultExcludes", BOOL, YES, TAG_ENV_NO_DEFAULT_EXCLUDES),
 	P("exclude", STRINGS, YES, TAG_ENV_EXCLUDE),
 	P("set", ENV, YES, TAG_ENV_SET),
@@ -99,12 +101,14 @@ static const struct param_row process_params[] = {
 
 /* Every file method takes a path, and may be asked to do it in a sandbox. */
 #define P_FILE \
-	P("path", PATH, YES, 0), \
+	P("path", PATH, YES, TAG_PATH), \
 	P("sandbox", NOT_YET, NULL, 0)
+#define P_FOLLOW P("followSymlinks", BOOL, NULL, TAG_FOLLOW_LINKS)
+#define P_HANDLE P("handleId", STRING, YES, TAG_FILE_HANDLE)
 
 static const struct param_row file_params[] = {
 	P_FILE,
-	P("followSymlinks", BOOL, NO, 0),
+	P_FOLLOW,
 	P_END
 };
 
@@ -115,24 +119,24 @@ static const struct param_row path_params[] = {
 
 static const struct param_row write_file_params[] = {
 	P_FILE,
-	P("dataBase64", STRING, YES, 0),
-	P("followSymlinks", BOOL, NO, 0),
+	P("dataBase64", CONTENT, YES, TAG_DATA),
+	P_FOLLOW,
 	P_END
 };
 
 static const struct param_row create_directory_params[] = {
 	P_FILE,
-	P("recursive", BOOL, NULL, 0),
-	P("followSymlinks", BOOL, NO, 0),
+	P("recursive", BOOL, NULL, TAG_RECURSIVE),
+	P_FOLLOW,
 	P_END
 };
 
 static const struct param_row walk_options[] = {
-	P("maxDepth", U64, YES, 0),
-	P("maxDirectories", U64, YES, 0),
-	P("maxEntries", U64, YES, 0),
-	P("followDirectorySymlinks", BOOL, YES, 0),
-	P("pruneHiddenDirectories", BOOL, NO, 0),
+	P("maxDepth", U64, YES, TAG_MAX_DEPTH),
+	P("maxDirectories", U64, YES, TAG_MAX_DIRECTORIES),
+	P("maxEntries", U64, YES, TAG_MAX_ENTRIES),
+	P("followDirectorySymlinks", BOOL, YES, TAG_FOLLOW_DIRECTORY_LINKS),
+	P("pruneHiddenDirectories", BOOL, NULL, TAG_PRUNE_HIDDEN),
 	P_END
 };
 
@@ -144,55 +148,62 @@ static const struct param_row walk_params[] = {
 
 static const struct param_row remove_params[] = {
 	P_FILE,
-	P("recursive", BOOL, NULL, 0),
-	P("force", BOOL, NULL, 0),
-	P("followSymlinks", BOOL, NO, 0),
+	P("recursive", BOOL, NULL, TAG_RECURSIVE),
+	P("force", BOOL, NULL, TAG_FORCE),
+	P_FOLLOW,
 	P_END
 };
 
 static const struct param_row copy_params[] = {
-	P("sourcePath", PATH, YES, 0),
-	P("destinationPath", PATH, YES, 0),
-	P("recursive", BOOL, YES, 0),
+	P("sourcePath", PATH, YES, TAG_PATH),
+	P("destinationPath", PATH, YES, TAG_DESTINATION),
+	P("recursive", BOOL, YES, TAG_RECURSIVE),
 	P("sandbox", NOT_YET, NULL, 0),
 	P_END
 };
 
 static const struct param_row open_params[] = {
-	P("handleId", STRING, YES, 0),
+	P_HANDLE,
 	P_FILE,
-	P_WORD("mode", open_words, NO, 0),
+	P_INDEX("mode", open_words, NO, TAG_OPEN_MODE),
 	P_END
 };
 
 static const struct param_row read_block_params[] = {
-	P("handleId", STRING, YES, 0),
-	P("offset", U64, YES, 0),
-	P("len", U64, YES, 0),
+	P_HANDLE,
+	P("offset", U64, YES, TAG_OFFSET),
+	P("len", U64, YES, TAG_LENGTH),
 	P_END
 };
 
 static const struct param_row write_block_params[] = {
-	P("handleId", STRING, YES, 0),
-	P("offset", U64, YES, 0),
-	P("chunk", BASE64, YES, 0),
+	P_HANDLE,
+	P("offset", U64, YES, TAG_OFFSET),
+	P("chunk", BASE64, YES, TAG_DATA),
 	P_END
 };
 
 static const struct param_row handle_params[] = {
-	P("handleId", STRING, YES, 0),
+	P_HANDLE,
+	P_END
+};
+
+static const struct param_row watch_params[] = {
+	P("watchId", I64, YES, TAG_WATCH_ID),
+	P("missing", PATHS, YES, TAG_MISSING),
+	P("present", STRING, NULL, 0),
 	P_END
 };
 
 static const struct param_row http_params[] = {
-	P("method", STRING, YES, 0),
-	P("url", STRING, YES, 0),
-	P("requestId", STRING, YES, 0),
-	P("headers", ARRAY, NO, 0),
-	P("bodyBase64", STRING, NULL, 0),
-	P("timeoutMs", U64, NULL, 0),
-	P_WORD("redirectPolicy", redirect_words, NO, 0),
-	P("streamResponse", BOOL, NO, 0),
+	P("method", STRING, YES, TAG_VERB),
+	P("url", STRING, YES, TAG_URL),
+	P("requestId", STRING, YES, TAG_REQUEST_ID),
+	P("headers", HEADERS, NO, TAG_HEADERS),
+	P("bodyBase64", BASE64, NULL, TAG_DATA),
+	P("timeoutMs", U64, NULL, TAG_TIMEOUT_MS),
+	P_INDEX("redirectPolicy", redirect_words, NO, TAG_FOLLOW_REDIRECTS),
+	P("streamResponse", BOOL, NO, TAG_STREAMED),
 	P_END
 };
 
@@ -228,6 +239,61 @@ static const struct result_row terminate_results[] = {
 	R_END
 };
 
+static const struct result_row read_file_results[] = {
+	R("dataBase64", BASE64, data, NULL),
+	R_END
+};
+
+static const struct result_row metadata_results[] = {
+	R("isDirectory", BOOL, is_directory, NULL),
+	R("isFile", BOOL, is_file, NULL),
+	R("isSymlink", BOOL, is_link, NULL),
+	R("size", U64, size, NULL),
+	R("createdAtMs", I64, created_ms, NULL),
+	R("modifiedAtMs", I64, modified_ms, NULL),
+	R_END
+};
+
+static const struct result_row canonicalize_results[] = {
+	R("path", URI, path, NULL),
+	R_END
+};
+
+static const struct result_row read_directory_results[] = {
+	R("entries", NAMES, names, NULL),
+	R_END
+};
+
+static const struct result_row walk_results[] = {
+	R("entries", FOUND, found, NULL),
+	R("errors", FAILED, failed, NULL),
+	R("truncated", BOOL, truncated, NULL),
+	R_END
+};
+
+static const struct result_row open_results[] = {
+	R("handleId", STRING, file_handle, NULL),
+	R_END
+};
+
+static const struct result_row read_block_results[] = {
+	R("chunk", BASE64, data, NULL),
+	R("eof", BOOL, end_of_file, NULL),
+	R_END
+};
+
+static const struct result_row watch_results[] = {
+	R("watching", BOOL, watching, NULL),
+	R_END
+};
+
+static const struct result_row http_results[] = {
+	R("bodyBase64", BASE64, data, NULL),
+	R("status", U32, status, NULL),
+	R("headers", HEADERS, answer_headers, NULL),
+	R_END
+};
+
 static const struct result_row no_results[] = { R_END };
 
 #define M_RUNNER(name, family, message, params, results) \
@@ -235,6 +301,8 @@ static const struct result_row no_results[] = { R_END };
 	    params, results }
 #define M_HERE(name, family, who, params, bare) \
 	{ name, FAMILY_##family, BY_##who, 0, bare, params, NULL }
+#define M_FILES(name, message, params, results) \
+	M_RUNNER("fs/" name, FILESYSTEM, FS_##message, params, results)
 #define M_NOBODY(name, family, params) \
 	{ name, FAMILY_##family, BY_NOBODY, 0, false, params, NULL }
 
@@ -242,20 +310,21 @@ static const struct result_row no_results[] = { R_END };
 static const struct method methods[] = {
 	M_HERE("environment/info", INFO, INFO, NULL, true),
 	M_HERE("environment/status", STATUS, STATUS, NULL, true),
-	M_NOBODY("fs/canonicalize", FILESYSTEM, path_params),
-	M_NOBODY("fs/close", FILESYSTEM, handle_params),
-	M_NOBODY("fs/copy", FILESYSTEM, copy_params),
-	M_NOBODY("fs/createDirectory", FILESYSTEM, create_directory_params),
-	M_NOBODY("fs/getMetadata", FILESYSTEM, file_params),
-	M_NOBODY("fs/open", FILESYSTEM, open_params),
-	M_NOBODY("fs/readBlock", FILESYSTEM, read_block_params),
-	M_NOBODY("fs/readDirectory", FILESYSTEM, path_params),
-	M_NOBODY("fs/readFile", FILESYSTEM, file_params),
-	M_NOBODY("fs/remove", FILESYSTEM, remove_params),
-	M_NOBODY("fs/walk", FILESYSTEM, walk_params),
-	M_NOBODY("fs/writeBlock", FILESYSTEM, write_block_params),
-	M_NOBODY("fs/writeFile", FILESYSTEM, write_file_params),
-	M_NOBODY("http/request", HTTP, http_params),
+	M_FILES("canonicalize", CANONICALIZE, path_params, canonicalize_results),
+	M_FILES("close", CLOSE, handle_params, no_results),
+	M_FILES("copy", COPY, copy_params, no_results),
+	M_FILES("createDirectory", CREATE_DIRECTORY, create_directory_params, no_results),
+	M_FILES("getMetadata", GET_METADATA, file_params, metadata_results),
+	M_FILES("open", OPEN, open_params, open_results),
+	M_FILES("readBlock", READ_BLOCK, read_block_params, read_block_results),
+	M_FILES("readDirectory", READ_DIRECTORY, path_params, read_directory_results),
+	M_FILES("readFile", READ_FILE, file_params, read_file_results),
+	M_FILES("remove", REMOVE, remove_params, no_results),
+	M_FILES("walk", WALK, walk_params, walk_results),
+	M_FILES("watchMissing", WATCH_MISSING, watch_params, watch_results),
+	M_FILES("writeBlock", WRITE_BLOCK, write_block_params, no_results),
+	M_FILES("writeFile", WRITE_FILE, write_file_params, no_results),
+	M_RUNNER("http/request", HTTP, HTTP, http_params, http_results),
 	M_HERE("initialize", NONE, INITIALIZE, initialize_params, false),
 	M_RUNNER("process/read", EXEC, READ, read_params, read_results),
 	M_RUNNER("process/signal", EXEC, SIGNAL, signal_params, no_results),

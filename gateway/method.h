@@ -20,11 +20,15 @@ enum param_kind {
 	PARAM_ENV,		/* object of strings; items NAME=VALUE */
 	PARAM_URI,		/* file URI; travels as a path */
 	PARAM_PATH,		/* the same; another host's is refused later */
+	PARAM_PATHS,		/* an array of them */
 	PARAM_BOOL,
 	PARAM_U64,
 	PARAM_I64,
 	PARAM_BASE64,
-	PARAM_WORD,		/* one of "words"; its index, or its text */
+	PARAM_CONTENT,		/* base64 that is refused later if it is not */
+	PARAM_WORD,		/* one of "words"; its text travels */
+	PARAM_INDEX,		/* one of "words"; its index travels */
+	PARAM_HEADERS,		/* of an HTTP request */
 	PARAM_MEMBERS,		/* an object with members of its own */
 	PARAM_OBJECT,		/* any object, which is not looked into */
 	PARAM_ARRAY,		/* any array, which is not looked into */
@@ -50,12 +54,21 @@ struct param_row {
 enum result_kind {
 	RESULT_STRING,
 	RESULT_STRING_NULL,	/* null when it is not there */
+	RESULT_U32,
 	RESULT_U64,
+	RESULT_I64,
 	RESULT_I64_NULL,
 	RESULT_BOOL,
 	RESULT_BOOL_FALSE,	/* false when it is not there */
 	RESULT_WORD,		/* its index comes */
-	RESULT_CHUNKS,		/* the first row where there is one */
+	RESULT_URI,		/* a path; a file URI for the client */
+	RESULT_HEADERS,		/* of an HTTP answer */
+	/* These can come in parts, and stand before the others. */
+	RESULT_CHUNKS,
+	RESULT_BASE64,
+	RESULT_NAMES,		/* entries of a directory */
+	RESULT_FOUND,		/* what a walk has found */
+	RESULT_FAILED,		/* and what it could not read */
 	RESULT_KINDS
 };
 

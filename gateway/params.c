@@ -234,6 +234,36 @@ kind_path(struct job *job, const struct param_row *row,
 	return 0;
 }
 
+/* A list of paths; each is refused as a single one would be. */
+static int
+kind_paths(struct job *job, const struct param_row *row,
+    struct json_object *value)
+{
+	const struct param_row one = { row->name, PARAM_PATH, NEED_YES, 0,
+		NULL, NULL };
+	static char path[PATH_MAX];
+	size_t i, count, len, begun;
+	struct span uri;
+
+	if (!json_object_is_type(value, json_type_array))
+		return refuse(job, "%s must be an array", row->name);
+	begun = proto_begin(job->w, row->tag);
+	count = json_object_array_length(value);
+	for (i = 0; i < count; i++) {
+		if (kind_path(job, &one,
+		    json_object_array_get_idx(value, i)) == -1)
+			return -1;
+		take_string(job, &one, json_object_array_get_idx(value, i),
+		    &uri);
+		if (fileuri_decode((const char *)uri.p, uri.len, path,
+		    sizeof(path), &len) == FILEURI_OK)
+			proto_list_add(job->w, (struct span){
+			    (const uint8_t *)path, len });
+	}
+	proto_end(job->w, begun);
+	return 0;
+}
+
 static int
 kind_bool(struct job *job, const struct param_row *row,
     struct json_object *value)
@@ -275,14 +305,15 @@ kind_i64(struct job *job, const struct param_row *row,
 
 /* Decoded where it goes, for this is how a job's input comes. */
 static int
-kind_base64(struct job *job, const struct param_row *row,
-    struct json_object *value)
+put_base64(struct job *job, const struct param_row *row,
+    struct json_object *value, bool *good)
 {
 	struct span text;
 	size_t begun, start = job->w->len;
 	uint8_t *room;
 	ssize_t len;
 
+	*good = true;
 	if (take_string(job, row, value, &text) == -1)
 		return -1;
 	begun = proto_begin(job->w, row->tag);
@@ -290,40 +321,130 @@ kind_base64(struct job *job, const struct param_row *row,
 	if (room == NULL)
 		return 0;
 	len = base64_decode(room, (const char *)text.p, text.len);
-	if (len == -1)
-		return refuse(job, "%s is not base64 with padding",
-		    row->name);
+	*good = len != -1;
+	if (len == -1 || row->tag == 0) {
+		job->w->len = start;
+		return 0;
+	}
 	job->w->len = begun + (size_t)len;
 	proto_end(job->w, begun);
-	if (row->tag == 0)
-		job->w->len = start;
 	return 0;
 }
 
 static int
-put_word(struct job *job, const struct param_row *row, uint8_t index)
+kind_base64(struct job *job, const struct param_row *row,
+    struct json_object *value)
 {
-	if (row->tag == TAG_ENV_INHERIT)
-		proto_put_u8(job->w, row->tag, index);
-	else if (row->tag != 0)
-		proto_put_bytes(job->w, row->tag,
-		    span_str(row->words[index]));
-	return 0;
+	bool good;
+
+	if (put_base64(job, row, value, &good) == -1)
+		return -1;
+	return good ? 0 : refuse(job, "%s is not base64 with padding",
+	    row->name);
+}
+
+static int
+kind_content(struct job *job, const struct param_row *row,
+    struct json_object *value)
+{
+	bool good;
+
+	if (put_base64(job, row, value, &good) == -1)
+		return -1;
+	return good ? 0 : refuse_later(job, row->name,
+	    " is not base64 with padding");
+}
+
+/* Which of the row's words it is; -1 when none. */
+static int
+take_word(struct job *job, const struct param_row *row,
+    struct json_object *value)
+{
+	struct span span;
+	int i;
+
+	if (take_string(job, row, value, &span) == -1)
+		return -1;
+	for (i = 0; row->words[i] != NULL; i++)
+		if (span_is(span, row->words[i]))
+			return i;
+	return refuse(job, "%s has an unknown value", row->name);
 }
 
 static int
 kind_word(struct job *job, const struct param_row *row,
     struct json_object *value)
 {
-	struct span span;
-	uint8_t i;
+	int i = take_word(job, row, value);
 
-	if (take_string(job, row, value, &span) == -1)
+	if (i != -1 && row->tag != 0)
+		proto_put_bytes(job->w, row->tag, span_str(row->words[i]));
+	return i == -1 ? -1 : 0;
+}
+
+static int
+kind_index(struct job *job, const struct param_row *row,
+    struct json_object *value)
+{
+	int i = take_word(job, row, value);
+
+	if (i != -1 && row->tag != 0)
+		proto_put_u8(job->w, row->tag, (uint8_t)i);
+	return i == -1 ? -1 : 0;
+}
+
+/* A string member of a header; one that may be missing is empty then. */
+static int
+take_member(struct job *job, struct json_object *object, const char *name,
+    bool must, struct span *span)
+{
+	struct json_object *value = NULL;
+	const char *bytes = "";
+
+	span->len = 0;
+	json_object_object_get_ex(object, name, &value);
+	if ((value != NULL || must) &&
+	    rpc_string(job->msg, value, &bytes, &span->len) == -1)
+		return refuse(job, "headers: %s must be a string", name);
+	span->p = (const uint8_t *)bytes;
+	return 0;
+}
+
+static int
+put_header(struct job *job, struct json_object *value)
+{
+	struct span name, text, variable;
+
+	if (!json_object_is_type(value, json_type_object))
+		return refuse(job, "headers must hold objects only");
+	if (take_member(job, value, "name", true, &name) == -1 ||
+	    take_member(job, value, "value", true, &text) == -1 ||
+	    take_member(job, value, "valueEnvVar", false, &variable) == -1)
 		return -1;
-	for (i = 0; row->words[i] != NULL; i++)
-		if (span_is(span, row->words[i]))
-			return put_word(job, row, i);
-	return refuse(job, "%s has an unknown value", row->name);
+	writer_put_u32(job->w,
+	    (uint32_t)(8 + name.len + text.len + variable.len));
+	proto_list_add(job->w, name);
+	proto_list_add(job->w, text);
+	writer_put(job->w, variable.p, variable.len);
+	return 0;
+}
+
+static int
+kind_headers(struct job *job, const struct param_row *row,
+    struct json_object *value)
+{
+	size_t i, count, begun;
+
+	if (!json_object_is_type(value, json_type_array))
+		return refuse(job, "%s must be an array", row->name);
+	begun = proto_begin(job->w, row->tag);
+	count = json_object_array_length(value);
+	for (i = 0; i < count; i++)
+		if (put_header(job, json_object_array_get_idx(value, i)) ==
+		    -1)
+			return -1;
+	proto_end(job->w, begun);
+	return 0;
 }
 
 static int
@@ -374,11 +495,15 @@ static kind_fn *const kinds[PARAM_KINDS] = {
 	[PARAM_ENV] = kind_env,
 	[PARAM_URI] = kind_uri,
 	[PARAM_PATH] = kind_path,
+	[PARAM_PATHS] = kind_paths,
 	[PARAM_BOOL] = kind_bool,
 	[PARAM_U64] = kind_u64,
 	[PARAM_I64] = kind_i64,
 	[PARAM_BASE64] = kind_base64,
+	[PARAM_CONTENT] = kind_content,
 	[PARAM_WORD] = kind_word,
+	[PARAM_INDEX] = kind_index,
+	[PARAM_HEADERS] = kind_headers,
 	[PARAM_MEMBERS] = kind_members,
 	[PARAM_OBJECT] = kind_object,
 	[PARAM_ARRAY] = kind_array,

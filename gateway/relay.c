@@ -54,9 +54,7 @@ struct relay {
 	uint64_t pending;	/* calls without an answer */
 	uint32_t calls;		/* numbers given to calls */
 	STAILQ_HEAD(, event_item) events;
-	bool bulk;		/* a fragmented message is under way */
-	bool bulk_first;
-	uint32_t bulk_call;
+	struct answer_bulk bulk; /* a fragmented message under way */
 	struct outq held;	/* answers that come meanwhile */
 };
 
@@ -132,7 +130,7 @@ relay_held(const struct relay *relay)
 struct outq *
 relay_holding(struct relay *relay)
 {
-	return relay->bulk ? &relay->held : NULL;
+	return relay->bulk.method != NULL ? &relay->held : NULL;
 }
 
 /* What has just been put at the end of the client's queue has this ticket. */
@@ -142,25 +140,45 @@ relay_mark(struct relay *relay, uint64_t ticket)
 	credit_mark(&relay->credit, ticket, relay->conn->out.put);
 }
 
-/* Events, whole and ready to be put into frames. */
+/* Events: what they become, and the bytes they cost. */
+static const struct event_kind {
+	uint16_t type;
+	const char *(*answer)(struct outq *q, const union proto_any *msg);
+	uint64_t (*bytes)(const union proto_any *msg);
+} event_kinds[] = {
+	{ MSG_RG_OUTPUT, answer_output, answer_output_bytes },
+	{ MSG_RG_EXITED, answer_exited, NULL },
+	{ MSG_RG_CLOSED, answer_closed, NULL },
+	{ MSG_RG_FS_APPEARED, answer_appeared, NULL },
+	{ MSG_RG_HTTP_BODY, answer_http_body, answer_http_body_bytes },
+};
+
+static const struct event_kind *
+event_kind(uint16_t type)
+{
+	size_t i;
+
+	for (i = 0; event_kinds[i].type != type; i++)
+		continue;
+	return &event_kinds[i];
+}
+
+static uint64_t
+event_cost(uint16_t type, const union proto_any *msg)
+{
+	const struct event_kind *kind = event_kind(type);
+
+	return PROTO_EVENT_COST + (kind->bytes == NULL ? 0 :
+	    kind->bytes(msg));
+}
+
+/* An event, whole and ready to be put into a frame. */
 static const char *
 event_write(struct relay *relay, uint16_t type, const union proto_any *msg,
     uint64_t ticket)
 {
-	struct outq *q = &relay->conn->out;
-	const char *why;
+	const char *why = event_kind(type)->answer(&relay->conn->out, msg);
 
-	switch (type) {
-	case MSG_RG_OUTPUT:
-		why = answer_output(q, &msg->RG_OUTPUT);
-		break;
-	case MSG_RG_EXITED:
-		why = answer_exited(q, &msg->RG_EXITED);
-		break;
-	default:
-		why = answer_closed(q, &msg->RG_CLOSED);
-		break;
-	}
 	relay_mark(relay, ticket);
 	return why;
 }
@@ -168,7 +186,7 @@ event_write(struct relay *relay, uint16_t type, const union proto_any *msg,
 static bool
 event_room(const struct relay *relay)
 {
-	return !relay->bulk && relay->conn->out.len < CONN_STAGE;
+	return relay->bulk.method == NULL && relay->conn->out.len < CONN_STAGE;
 }
 
 void
@@ -199,7 +217,7 @@ relay_finish(struct relay *relay)
 	struct event_item *item;
 
 	STAILQ_FOREACH(item, &relay->events, entry) {
-		if (relay->bulk)
+		if (relay->bulk.method != NULL)
 			break;
 		proto_decode(proto_row(item->type), item->payload, item->len,
 		    &decoded);
@@ -229,12 +247,10 @@ static const char *
 relay_event(struct relay *relay, uint16_t type, const uint8_t *payload,
     size_t len, const union proto_any *msg)
 {
-	uint64_t cost = PROTO_EVENT_COST, ticket;
 	const char *why;
+	uint64_t ticket;
 
-	if (type == MSG_RG_OUTPUT)
-		cost += msg->RG_OUTPUT.data.len;
-	why = credit_take(&relay->credit, cost, &ticket);
+	why = credit_take(&relay->credit, event_cost(type, msg), &ticket);
 	if (why != NULL)
 		return why;
 	if (!STAILQ_EMPTY(&relay->events) || !event_room(relay))
@@ -267,19 +283,22 @@ on_hello(struct relay *relay, const struct proto_head *head,
 	return NULL;
 }
 
-/* An answer with chunks; while a fragmented message is under way it waits. */
+/*
+ * An answer that costs; while a fragmented message is under way it waits.
+ */
 static const char *
-on_chunks(struct relay *relay, const struct fields_RG_RESULT *m)
+on_costly(struct relay *relay, const struct fields_RG_RESULT *m,
+    uint64_t cost)
 {
 	const char *why;
 	uint64_t ticket;
 
-	why = credit_take(&relay->credit, answer_cost(m->chunks), &ticket);
+	why = credit_take(&relay->credit, cost, &ticket);
 	if (why == NULL)
 		why = answer_result(conn_replies(relay->conn), m);
 	if (why != NULL)
 		return why;
-	if (relay->bulk)
+	if (relay->bulk.method != NULL)
 		credit_hold(&relay->credit, ticket);
 	else
 		relay_mark(relay, ticket);
@@ -292,22 +311,45 @@ on_result(struct relay *relay, const struct proto_head *head,
 {
 	const struct fields_RG_RESULT *m = &msg->RG_RESULT;
 	const char *why = relay_answered(relay);
+	uint64_t cost = answer_cost(m);
 
 	(void)head;
 	if (why != NULL)
 		return why;
-	if (m->chunks.len > 0)
-		return on_chunks(relay, m);
+	if (cost > 0)
+		return on_costly(relay, m, cost);
 	return answer_result(conn_replies(relay->conn), m);
+}
+
+static bool
+bulk_is(const struct relay *relay, const struct proto_head *head)
+{
+	return relay->bulk.method != NULL && relay->bulk.call == head->call;
+}
+
+/*
+ * An error in place of the end of a long answer: half of it is with the
+ * client already, and nothing but the end of the connection tells it so.
+ */
+static const char *
+bulk_broken(struct relay *relay)
+{
+	log_debug("relay", "session %s: an answer could not be finished",
+	    relay->conn->session);
+	conn_close(relay->conn, WS_CODE_INTERNAL,
+	    "an answer could not be finished");
+	return NULL;
 }
 
 static const char *
 on_error(struct relay *relay, const struct proto_head *head,
     const union proto_any *msg)
 {
-	const char *why = relay_answered(relay);
+	const char *why;
 
-	(void)head;
+	if (bulk_is(relay, head))
+		return bulk_broken(relay);
+	why = relay_answered(relay);
 	return why != NULL ? why :
 	    answer_error(conn_replies(relay->conn), &msg->RG_ERROR);
 }
@@ -318,34 +360,25 @@ on_bulk_begin(struct relay *relay, const struct proto_head *head,
 {
 	const char *why = relay_answered(relay);
 
-	if (why == NULL && relay->bulk)
-		why = "a second one before the end";
-	if (why == NULL)
-		why = answer_bulk_begin(&relay->conn->out, &msg->RG_RESULT);
-	if (why != NULL)
-		return why;
-	relay->bulk = true;
-	relay->bulk_first = true;
-	relay->bulk_call = head->call;
-	return NULL;
+	return why != NULL ? why : answer_bulk_begin(&relay->conn->out,
+	    &relay->bulk, head->call, &msg->RG_RESULT);
 }
 
 static const char *
 on_bulk_part(struct relay *relay, const struct proto_head *head,
     const union proto_any *msg)
 {
-	const struct fields_RG_BULK_PART *m = &msg->RG_BULK_PART;
+	uint64_t cost, ticket;
 	const char *why;
-	uint64_t ticket;
 
-	if (!relay->bulk || relay->bulk_call != head->call)
+	if (!bulk_is(relay, head))
 		return "part of nothing";
-	why = credit_take(&relay->credit, answer_cost(m->chunks), &ticket);
-	if (why != NULL)
-		return why;
-	why = answer_bulk_part(&relay->conn->out, m, relay->bulk_first);
-	relay_mark(relay, ticket);
-	relay->bulk_first = false;
+	why = answer_bulk_part(&relay->conn->out, &relay->bulk,
+	    &msg->RG_BULK_PART, &cost);
+	if (why == NULL)
+		why = credit_take(&relay->credit, cost, &ticket);
+	if (why == NULL)
+		relay_mark(relay, ticket);
 	return why;
 }
 
@@ -355,12 +388,12 @@ on_bulk_end(struct relay *relay, const struct proto_head *head,
 {
 	const char *why;
 
-	if (!relay->bulk || relay->bulk_call != head->call)
+	if (!bulk_is(relay, head))
 		return "end of nothing";
-	why = answer_bulk_end(&relay->conn->out, &msg->RG_RESULT);
+	why = answer_bulk_end(&relay->conn->out, &relay->bulk,
+	    &msg->RG_RESULT);
 	if (why != NULL)
 		return why;
-	relay->bulk = false;
 	outq_move(&relay->conn->out, &relay->held);
 	credit_release(&relay->credit, relay->conn->out.put);
 	return NULL;
@@ -375,6 +408,8 @@ static const struct {
 	{ MSG_RG_ERROR, on_error },
 	{ MSG_RG_EXITED, NULL },
 	{ MSG_RG_CLOSED, NULL },
+	{ MSG_RG_FS_APPEARED, NULL },
+	{ MSG_RG_HTTP_BODY, NULL },
 	{ MSG_RG_BULK_BEGIN, on_bulk_begin },
 	{ MSG_RG_BULK_PART, on_bulk_part },
 	{ MSG_RG_BULK_END, on_bulk_end },

@@ -317,6 +317,12 @@ reap_has_child(void)
 }
 
 static int
+reap_spares_nobody(const struct reap *reap)
+{
+	return reap->spare == NULL || reap->spare->count == 0;
+}
+
+static int
 reap_looks(struct reap *reap)
 {
 	int i;
@@ -331,8 +337,7 @@ reap_looks(struct reap *reap)
 	if (reap->alive == 0)
 		reap_collect(reap, INT_MAX);
 	/* What was missed by every look still hangs below some child. */
-	if (reap->alive == 0 && (reap->spare == NULL ||
-	    reap->spare->count == 0) && reap_has_child())
+	if (reap->alive == 0 && reap_spares_nobody(reap) && reap_has_child())
 		return 1;
 	return (int)reap->alive;
 }
@@ -345,6 +350,10 @@ reap_signal(const struct pidset *spare, int signo, reap_exited_cb *exited_cb,
 	    .exited_cb = exited_cb, .arg = arg };
 	int result, saved;
 
+	/* Who has no child has no descendant; /proc may be large. */
+	reap_collect(&reap, REAP_ZOMBIES);
+	if (reap_spares_nobody(&reap) && !reap_has_child())
+		return 0;
 	reap.self = getpid();
 	reap.blind = pidset_add(&reap.sessions, getsid(0)) == -1;
 	reap.proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -49,7 +49,7 @@ struct relay {
 	struct link *link;
 	struct credit credit;
 	struct event *ev_ask;
-	uint64_t ask_ms;
+	unsigned int ask_ms;
 	bool greeted;		/* our HELLO is on its way */
 	uint64_t pending;	/* calls without an answer */
 	uint32_t calls;		/* numbers given to calls */
@@ -485,50 +485,64 @@ static const struct link_ops relay_ops = {
 };
 
 static void
-relay_ask_later(struct relay *relay)
+relay_ask_later(struct relay *relay, unsigned int ms)
 {
-	struct timeval tv;
+	struct timeval tv = { .tv_usec = (suseconds_t)(ms * 1000) };
 
-	if (event_pending(relay->ev_ask, EV_TIMEOUT, NULL))
-		return;
-	if (credit_outstanding(&relay->credit) < CREDIT_STEP)
-		relay->ask_ms = ASK_LATER;
-	tv.tv_sec = 0;
-	tv.tv_usec = (suseconds_t)(relay->ask_ms * 1000);
-	event_add(relay->ev_ask, &tv);
-	relay->ask_ms = relay->ask_ms * 2 < ASK_LATER ? relay->ask_ms * 2 :
-	    ASK_LATER;
+	if (!event_pending(relay->ev_ask, EV_TIMEOUT, NULL))
+		event_add(relay->ev_ask, &tv);
 }
 
-void
-relay_settle(struct relay *relay)
+/* Ask what has left, and tell the runner if it is worth a message. */
+static void
+relay_ask(struct relay *relay)
 {
 	struct fields_GR_ACK ack = { 0 };
-	uint64_t gone, before = relay->credit.returned;
+	uint64_t gone = conn_written(relay->conn);
+	uint64_t before = relay->credit.returned;
 	int queued = 0;
 
-	if (!credit_pending(&relay->credit))
-		return;
-	gone = conn_written(relay->conn);
 	if (ioctl(relay->conn->fd, SIOCOUTQ, &queued) == 0 && queued > 0)
 		gone = (uint64_t)queued < gone ? gone - (uint64_t)queued : 0;
 	credit_settle(&relay->credit, gone);
 	if (relay->credit.returned != before)
 		relay->ask_ms = ASK_SOON;
-	if (credit_due(&relay->credit, &ack.total)) {
-		relay_greet(relay);
-		link_send(relay->link, MSG_GR_ACK, 0, &ack);
+	if (!credit_due(&relay->credit, &ack.total))
+		return;
+	relay_greet(relay);
+	link_send(relay->link, MSG_GR_ACK, 0, &ack);
+}
+
+/*
+ * Far from the end of the window there is no hurry: a keystroke's echo costs
+ * no question and no answer of its own.
+ */
+void
+relay_settle(struct relay *relay)
+{
+	if (!credit_pending(&relay->credit))
+		return;
+	if (credit_outstanding(&relay->credit) < CREDIT_STEP) {
+		relay_ask_later(relay, ASK_LATER);
+		return;
 	}
+	relay_ask(relay);
 	if (credit_pending(&relay->credit))
-		relay_ask_later(relay);
+		relay_ask_later(relay, relay->ask_ms);
 }
 
 static void
 ask_cb(evutil_socket_t fd, short what, void *arg)
 {
+	struct relay *relay = arg;
+
 	(void)fd;
 	(void)what;
-	relay_settle(arg);
+	relay_ask(relay);
+	relay->ask_ms = relay->ask_ms * 2 < ASK_LATER ? relay->ask_ms * 2 :
+	    ASK_LATER;
+	if (credit_pending(&relay->credit))
+		relay_ask_later(relay, relay->ask_ms);
 }
 
 struct relay *

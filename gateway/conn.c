@@ -298,11 +298,22 @@ read_cb(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
+write_later(struct conn *c)
+{
+	if (!c->writing)
+		event_add(c->ev_write, NULL);
+	c->writing = true;
+}
+
+static void
 write_cb(evutil_socket_t fd, short what, void *arg)
 {
+	struct conn *c = arg;
+
 	(void)fd;
 	(void)what;
-	conn_flush(arg);
+	c->blocked = false;
+	conn_flush(c);
 }
 
 /* One write; true when all went out and there may be more to fetch. */
@@ -312,6 +323,8 @@ conn_write(struct conn *c)
 	struct iovec iov[WRITE_IOV];
 	ssize_t n;
 
+	if (c->blocked)
+		return false;
 	n = writev(c->fd, iov, outq_peek(&c->out, iov, WRITE_IOV));
 	if (n == -1 && errno != EAGAIN && errno != EINTR) {
 		conn_lost(c);
@@ -321,7 +334,8 @@ conn_write(struct conn *c)
 		outq_drain(&c->out, (size_t)n);
 	if (n > 0 && c->out.len == 0)
 		return true;
-	event_add(c->ev_write, NULL);
+	c->blocked = true;
+	write_later(c);
 	return false;
 }
 
@@ -335,30 +349,42 @@ conn_shut(struct conn *c)
 		conn_lost(c);
 }
 
+/* Make frames of what waits and write them, as long as they are taken. */
 void
-conn_flush(struct conn *c)
+conn_push(struct conn *c)
 {
 	if (c->state == CONN_DEAD)
 		return;
-	for (;;) {
+	do {
 		if (c->relay != NULL)
 			relay_refill(c->relay);
-		if (c->out.len == 0 || !conn_write(c))
-			break;
-	}
+	} while (c->out.len > 0 && conn_write(c));
+}
+
+static void
+conn_drained(struct conn *c)
+{
+	if (c->writing)
+		event_del(c->ev_write);
+	c->writing = false;
+	if (c->ws != NULL)
+		ws_flush(c->ws);
+	if (c->out.len > 0)
+		write_later(c);
+	else if (c->state == CONN_CLOSING)
+		conn_shut(c);
+}
+
+void
+conn_flush(struct conn *c)
+{
+	conn_push(c);
 	if (c->state == CONN_DEAD)
 		return;
-	if (c->out.len == 0) {
-		event_del(c->ev_write);
-		if (c->ws != NULL)
-			ws_flush(c->ws);
-		if (c->out.len > 0)
-			event_add(c->ev_write, NULL);
-	}
+	if (c->out.len == 0)
+		conn_drained(c);
 	if (c->relay != NULL)
 		relay_settle(c->relay);
-	if (c->state == CONN_CLOSING && c->out.len == 0)
-		conn_shut(c);
 	if (c->state != CONN_DEAD)
 		conn_update(c);
 }

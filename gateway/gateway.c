@@ -14,9 +14,13 @@
 static void
 bury_cb(evutil_socket_t fd, short what, void *arg)
 {
+	struct gateway *gw = arg;
+
 	(void)fd;
 	(void)what;
-	conns_bury(arg);
+	conns_bury(gw);
+	if (gw->stopping && gw->nconns == 0)
+		event_base_loopbreak(gw->base);
 }
 
 static void

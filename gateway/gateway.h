@@ -89,6 +89,8 @@ struct conn {
 	int fd;
 	enum conn_state state;
 	bool reading;		/* its socket is read from */
+	bool writing;		/* waiting for its socket to take more */
+	bool blocked;		/* because it had no room */
 	bool shut;		/* nothing more is sent */
 	bool pinged;		/* and not heard since */
 	struct event *ev_read, *ev_write, *ev_timer;
@@ -155,7 +157,8 @@ void conn_close(struct conn *c, int code, const char *text);
 /* Move to another state; the event must have a place in the present one. */
 void conn_move(struct conn *c, enum conn_event event);
 
-/* Write what waits, then see what that changes. */
+/* Write what waits; and then see what that changes. */
+void conn_push(struct conn *c);
 void conn_flush(struct conn *c);
 
 /* Whether more of what the client sends is to be looked at now. */

@@ -31,9 +31,10 @@
 
 /*
  * What the kernel holds for one client is bounded, so that output waits where
- * it can still be kept; see socket(7), which doubles it.
+ * it can still be kept; see socket(7), which doubles it.  A window of output
+ * fits as text, so that it rarely has to be waited for.
  */
-#define SEND_BUFFER (256 * 1024)
+#define SEND_BUFFER (384 * 1024)
 
 struct listener {
 	struct listener *next;

@@ -2,8 +2,10 @@
 /* holdfast-gateway: set up, jailed, then the loop. */
 #include "config.h"
 
-#include <errno.h>
+#include <sys/resource.h>
+
 #include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +17,14 @@
 #include "common/sandbox.h"
 #include "common/xmalloc.h"
 #include "gateway/gateway.h"
+
+/*
+ * Descriptors: what a client takes at most, and what the process needs
+ * besides.  Running out of them would cost the broker's channel, too, because
+ * then none can be received.
+ */
+#define CLIENT_FDS 3
+#define OTHER_FDS 64
 
 #define CONFIG_MS 10000		/* for the first word of the supervisor */
 #define STOP_GRACE_MS 1000
@@ -76,6 +86,24 @@ take_config(struct gateway_config *config)
 }
 
 static void
+limit_connections(struct gateway_config *config)
+{
+	struct rlimit rl;
+	rlim_t most;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) == -1 ||
+	    rl.rlim_cur == RLIM_INFINITY)
+		return;
+	most = rl.rlim_cur > OTHER_FDS ?
+	    (rl.rlim_cur - OTHER_FDS) / CLIENT_FDS : 1;
+	if (config->max_connections <= most)
+		return;
+	log_info("descriptors suffice for %ju connections, not %u",
+	    (uintmax_t)most, config->max_connections);
+	config->max_connections = (uint32_t)most;
+}
+
+static void
 signal_cb(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
@@ -105,6 +133,7 @@ main(void)
 	role_need_control("holdfast-gateway");
 	role_close_from(ROLE_CONTROL_FD + 1);
 	take_config(&config);
+	limit_connections(&config);
 	role_no_new_privs();
 	base = event_base_new();
 	if (base == NULL || gateway_init(&gw, base, &config) == -1)

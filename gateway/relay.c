@@ -445,7 +445,7 @@ relay_message(void *arg, const struct proto_head *head,
 	if (why != NULL)
 		relay_fault(relay, proto_name(head->type), why);
 	else if (relay->conn->out.len >= CONN_STAGE / 2)
-		conn_flush(relay->conn);
+		conn_push(relay->conn);
 }
 
 static void

@@ -5,6 +5,7 @@
  */
 #include "config.h"
 
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <netinet/in.h>
@@ -425,6 +426,36 @@ Test(upstream, cap)
 	for (i = 1; i < 4; i++)
 		rig_client_clear(&many[i]);
 	rig_clear(&rig);
+}
+
+/* Without descriptors accepting pauses, and goes on when there are some. */
+Test(upstream, out_of_descriptors)
+{
+	struct rlimit before, tight;
+	struct rig_client late;
+	int i, spare;
+
+	rig_init(&rig);
+	rig_session(&rig, &client);
+	rig_connect(&rig, &late);
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+	spare = dup(0);
+	tight = before;
+	/* The lowest free number is beyond the limit now. */
+	tight.rlim_cur = (rlim_t)spare;
+	close(spare);
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &tight), 0);
+	rig_send_upgrade(&late, "");
+	for (i = 0; i < 10; i++)
+		rig_turn(&rig);
+	cr_assert_eq(rig_take_http(&late), 0);
+	rig_send_text(&client, STATUS);
+	rig_expect_text(&client, "ready");
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+	rig_client_clear(&late);
+	rig_upgrade(&rig, &late);
+	rig_client_clear(&late);
+	teardown();
 }
 
 /* Whoever does not get on in time is closed. */

@@ -35,7 +35,10 @@
 #define PEERUID_ATTEMPTS 10000
 #define PEERUID_WARM 500
 #define PEERUID_WORKERS 4
-#define PEERUID_OTHER 65534
+#define PEERUID_SPIN 200000
+
+/* An ordinary user, and the one that stands for users unknown here. */
+static const uid_t others[] = { 54321, 65534 };
 
 /* How an attempt ends. */
 enum { CLOSE, RESET, EXIT, LISTEN, NWAYS };
@@ -67,9 +70,22 @@ attempt_text(const char *url, const char *touched, size_t *len)
 	return text;
 }
 
+/*
+ * Leave at another moment each time: before, while and after somebody looks
+ * who is there.
+ */
+static void
+dawdle(int spin)
+{
+	static volatile int sink;
+
+	while (spin-- > 0)
+		sink++;
+}
+
 /* One attempt of the other user: the byte that tells what came of it. */
 static char
-attempt(const char *url, const char *text, size_t len, int way)
+attempt(const char *url, const char *text, size_t len, int way, int spin)
 {
 	struct wire *wire = wire_connect(url, PEERUID_MS);
 	int status;
@@ -77,6 +93,10 @@ attempt(const char *url, const char *text, size_t len, int way)
 
 	if (wire == NULL || wire_send_raw(wire, text, len, PEERUID_MS) == -1)
 		seen = 'f';
+	else
+		dawdle(spin);
+	if (seen == 'f')
+		;
 	else if (way == RESET)
 		wire_reset(wire);
 	else if (way == EXIT)
@@ -90,22 +110,23 @@ attempt(const char *url, const char *text, size_t len, int way)
 }
 
 static void
-worker(const char *url, const char *text, size_t len, int attempts, int out)
+worker(const char *url, const char *text, size_t len, int attempts,
+    uid_t uid, int out)
 {
 	pid_t pid;
 	char seen;
 	int i;
 
 	if (setgroups(0, NULL) == -1 ||
-	    setresgid(PEERUID_OTHER, PEERUID_OTHER, PEERUID_OTHER) == -1 ||
-	    setresuid(PEERUID_OTHER, PEERUID_OTHER, PEERUID_OTHER) == -1)
+	    setresgid(uid, uid, uid) == -1 || setresuid(uid, uid, uid) == -1)
 		_exit(1);
 	for (i = 0; i < attempts; i++) {
 		seen = '-';
 		if (i % NWAYS != EXIT)
-			seen = attempt(url, text, len, i % NWAYS);
+			seen = attempt(url, text, len, i % NWAYS,
+			    i * 37 % PEERUID_SPIN);
 		else if ((pid = fork()) == 0) {
-			attempt(url, text, len, EXIT);
+			attempt(url, text, len, EXIT, i * 37 % PEERUID_SPIN);
 			_exit(0);
 		} else
 			waitpid(pid, NULL, 0);
@@ -150,7 +171,7 @@ run_attempts(struct daemon *daemon, struct call *own, const char *text,
 		if ((pids[i] = fork()) == 0) {
 			close(fds[0]);
 			worker(daemon_url(daemon), text, len,
-			    attempts / PEERUID_WORKERS, fds[1]);
+			    attempts / PEERUID_WORKERS, others[i % 2], fds[1]);
 		}
 	close(fds[1]);
 	/* Ends with the last worker, or with the deadline. */
@@ -165,6 +186,22 @@ run_attempts(struct daemon *daemon, struct call *own, const char *text,
 		waitpid(pids[i], NULL, 0);
 	bad += daemon_find(daemon, "holdfast-runner", NULL, 0) > 0;
 	return bad;
+}
+
+/* By what the broker says of them. */
+static int
+sessions_attached(const struct daemon *daemon)
+{
+	char line[1024];
+	int n = 0;
+	FILE *f;
+
+	if ((f = fopen(daemon_log(daemon), "re")) == NULL)
+		return -1;
+	while (fgets(line, sizeof(line), f) != NULL)
+		n += strstr(line, " attached, generation ") != NULL;
+	fclose(f);
+	return n;
 }
 
 static void
@@ -197,6 +234,8 @@ story(struct daemon *daemon, int attempts)
 	again = call_attach(daemon_url(daemon), NULL);
 	tap_ok(again != NULL, "the user that runs it is let in afterwards");
 	call_free(again);
+	tap_ok(sessions_attached(daemon) == 2, "%d sessions in all, two of "
+	    "them its own", sessions_attached(daemon));
 	tap_ok(access(touched, F_OK) == -1, "no job ran");
 out:
 	call_free(own);
@@ -207,7 +246,8 @@ out:
 int
 main(void)
 {
-	static const char *const args[] = { "--gateways", "2", NULL };
+	static const char *const args[] = { "--gateways", "2",
+		"--debug", "--trace", "session", NULL };
 	const char *attempts = getenv("ATTEMPTS");
 	struct daemon *daemon;
 

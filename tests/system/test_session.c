@@ -297,7 +297,7 @@ story_time_to_live(struct daemon *daemon)
 
 /*
  * The broker sleeps over the deadline: when it wakes, the request lies there
- * as well as the timer has run out.
+ * and the time has run out.
  */
 static void
 story_deadline(struct daemon *daemon)
@@ -329,8 +329,7 @@ story_deadline(struct daemon *daemon)
 	kill(broker, SIGCONT);
 	reply = call_wait(call, id, SESSION_MS);
 	tap_ok(call_error_code(reply) == SESSION_UNKNOWN,
-	    "a resume after the deadline loses although no timer has fired: "
-	    "%s", json_object_to_json_string(reply));
+	    "a resume that the broker sees after the deadline loses: %s", json_object_to_json_string(reply));
 	json_object_put(reply);
 	tap_ok(initialize(call, NULL) == 0, "that connection gets a new one");
 	free(session);

@@ -4,8 +4,8 @@
 
 #include <string.h>
 
+#include "common/base64.h"
 #include "gateway/answer.h"
-#include "gateway/base64.h"
 #include "gateway/frame.h"
 #include "gateway/method.h"
 #include "gateway/outq.h"

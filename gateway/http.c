@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "gateway/base64.h"
+#include "common/base64.h"
 #include "gateway/http.h"
 
 #define KEY_BYTES 16

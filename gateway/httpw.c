@@ -8,7 +8,7 @@
 
 #include <sha1.h>
 
-#include "gateway/base64.h"
+#include "common/base64.h"
 #include "gateway/http.h"
 
 /* RFC 6455 section 1.3. */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gateway/base64.h"
+#include "common/base64.h"
 #include "gateway/jsonw.h"
 #include "gateway/utf8.h"
 

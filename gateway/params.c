@@ -9,8 +9,8 @@
 
 #include <json-c/json.h>
 
+#include "common/base64.h"
 #include "common/proto.h"
-#include "gateway/base64.h"
 #include "gateway/fileuri.h"
 #include "gateway/method.h"
 #include "gateway/params.h"

@@ -5,7 +5,7 @@
 #include <limits.h>
 #include <string.h>
 
-#include "gateway/base64.h"
+#include "common/base64.h"
 #include "gateway/fileuri.h"
 #include "gateway/jsonw.h"
 #include "gateway/value.h"

@@ -10,7 +10,7 @@
 
 #include <json-c/json.h>
 
-#include "common/b64.h"
+#include "common/base64.h"
 #include "contrib/client/job_private.h"
 #include "contrib/client/rpc.h"
 #include "contrib/client/seqmerge.h"
@@ -83,9 +83,9 @@ job_take_output(struct job *job, struct json_object *object)
 	if (i == 3 || chunk == NULL)
 		return -1;
 	len = strlen(chunk);
-	if ((data = malloc(B64_DECODED(len) + 1)) == NULL)
+	if ((data = malloc(BASE64_DECODED_MAX(len) + 1)) == NULL)
 		return -1;
-	n = b64_decode(data, chunk, len);
+	n = base64_decode(data, chunk, len);
 	rc = n == -1 ? -1 : seqmerge_output(job->merge,
 	    rpc_uint(object, "seq", 0), (enum seqmerge_stream)i, data,
 	    (size_t)n);

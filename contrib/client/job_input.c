@@ -8,7 +8,7 @@
 
 #include <json-c/json.h>
 
-#include "common/b64.h"
+#include "common/base64.h"
 #include "common/xmalloc.h"
 #include "contrib/client/feed.h"
 #include "contrib/client/job_private.h"
@@ -22,12 +22,12 @@ static int
 job_send_write(struct job *job, const struct feed_write *write)
 {
 	struct json_object *params = job_params(job);
-	char id[24], *text = xmalloc(B64_ENCODED(write->len));
+	char id[24], *text = xmalloc(BASE64_ENCODED_LEN(write->len));
 
-	b64_encode(text, write->data, write->len);
+	base64_encode(text, write->data, write->len);
 	snprintf(id, sizeof(id), "%llu", (unsigned long long)write->id);
 	json_object_object_add(params, "chunk",
-	    json_object_new_string_len(text, (int)B64_ENCODED(write->len)));
+	    json_object_new_string_len(text, (int)BASE64_ENCODED_LEN(write->len)));
 	json_object_object_add(params, "writeId",
 	    json_object_new_string(id));
 	free(text);

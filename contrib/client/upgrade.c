@@ -10,14 +10,14 @@
 #include <string.h>
 #include <strings.h>
 
-#include "common/b64.h"
+#include "common/base64.h"
 #include "common/log.h"
 #include "common/xmalloc.h"
 #include "contrib/client/upgrade.h"
 #include "contrib/client/url.h"
 
 #define UPGRADE_GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-#define UPGRADE_ACCEPT_SIZE (B64_ENCODED(SHA1_DIGEST_LENGTH) + 1)
+#define UPGRADE_ACCEPT_SIZE (BASE64_ENCODED_LEN(SHA1_DIGEST_LENGTH) + 1)
 #define UPGRADE_BODY_MAX 4096
 
 struct upgrade_headers {
@@ -32,7 +32,7 @@ char *
 upgrade_request(const struct url *url, const char *token,
     const uint8_t nonce[UPGRADE_NONCE], char key[UPGRADE_KEY_SIZE])
 {
-	b64_encode(key, nonce, UPGRADE_NONCE);
+	base64_encode(key, nonce, UPGRADE_NONCE);
 	key[UPGRADE_KEY_SIZE - 1] = '\0';
 	return xasprintf("GET %s HTTP/1.1\r\n"
 	    "Host: %s%s%s:%s\r\n"
@@ -58,7 +58,7 @@ upgrade_accept(const char *key, char out[UPGRADE_ACCEPT_SIZE])
 	SHA1Update(&ctx, (const uint8_t *)UPGRADE_GUID,
 	    sizeof(UPGRADE_GUID) - 1);
 	SHA1Final(digest, &ctx);
-	b64_encode(out, digest, sizeof(digest));
+	base64_encode(out, digest, sizeof(digest));
 	out[UPGRADE_ACCEPT_SIZE - 1] = '\0';
 }
 

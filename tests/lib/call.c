@@ -10,7 +10,7 @@
 
 #include <json-c/json.h>
 
-#include "common/b64.h"
+#include "common/base64.h"
 #include "common/xmalloc.h"
 #include "tests/lib/call.h"
 #include "tests/lib/wait.h"
@@ -348,11 +348,11 @@ call_write_params(const char *process_id, const char *write_id,
     const void *data, size_t len)
 {
 	struct json_object *params = call_process_params(process_id);
-	char *text = xmalloc(B64_ENCODED(len) + 1);
+	char *text = xmalloc(BASE64_ENCODED_LEN(len) + 1);
 
-	b64_encode(text, data, len);
+	base64_encode(text, data, len);
 	json_object_object_add(params, "chunk",
-	    json_object_new_string_len(text, (int)B64_ENCODED(len)));
+	    json_object_new_string_len(text, (int)BASE64_ENCODED_LEN(len)));
 	json_object_object_add(params, "writeId",
 	    json_object_new_string(write_id));
 	free(text);

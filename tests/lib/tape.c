@@ -12,7 +12,7 @@
 
 #include <json-c/json.h>
 
-#include "common/b64.h"
+#include "common/base64.h"
 #include "common/xmalloc.h"
 #include "tests/lib/call.h"
 #include "tests/lib/tape.h"
@@ -206,13 +206,13 @@ tape_item_output(struct tape *tape, struct json_object *object)
 	ssize_t n;
 	int i;
 
-	item = xmalloc(sizeof(*item) + B64_DECODED(len));
+	item = xmalloc(sizeof(*item) + BASE64_DECODED_MAX(len));
 	memset(item, 0, sizeof(*item));
 	item->seq = tape_number(object, "seq");
 	for (i = 0; i < TAPE_STREAMS; i++)
 		if (strcmp(name, stream_names[i]) == 0)
 			break;
-	n = b64_decode(item->data, chunk, len);
+	n = base64_decode(item->data, chunk, len);
 	if (i == TAPE_STREAMS || n == -1 || item->seq == 0) {
 		tape_fail(tape, "bad output: stream %s, number %llu%s", name,
 		    (unsigned long long)item->seq, n == -1 ? ", base64" : "");

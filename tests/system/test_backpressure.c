@@ -17,7 +17,7 @@
 
 #include <json-c/json.h>
 
-#include "common/b64.h"
+#include "common/base64.h"
 #include "common/clock.h"
 #include "common/xmalloc.h"
 #include "tests/lib/call.h"
@@ -199,9 +199,9 @@ story_stuffed(struct daemon *daemon)
 	    "a job that does not read"))
 		goto out;
 	session = xstrdup(call_session(call));
-	chunk = xmalloc(B64_ENCODED(65536) + 1);
-	memset(chunk, 'A', B64_ENCODED(65536));
-	chunk[B64_ENCODED(65536)] = '\0';
+	chunk = xmalloc(BASE64_ENCODED_LEN(65536) + 1);
+	memset(chunk, 'A', BASE64_ENCODED_LEN(65536));
+	chunk[BASE64_ENCODED_LEN(65536)] = '\0';
 	while (sent < 1024) {
 		text = xasprintf("{\"id\":%zu,\"method\":\"process/write\","
 		    "\"params\":{\"processId\":\"%s\",\"writeId\":\"w%zu\","
@@ -257,9 +257,9 @@ newest_is_right(struct json_object *result, uint64_t total, uint64_t *kept)
 		seq = json_object_get_uint64(value);
 		json_object_object_get_ex(item, "chunk", &value);
 		len = (size_t)json_object_get_string_len(value);
-		if (got + B64_DECODED(len) > 64 * 1024 * 1024)
+		if (got + BASE64_DECODED_MAX(len) > 64 * 1024 * 1024)
 			break;
-		one = b64_decode(data + got, json_object_get_string(value),
+		one = base64_decode(data + got, json_object_get_string(value),
 		    len);
 		rc = one == -1 ? -1 : rc;
 		got += one == -1 ? 0 : (size_t)one;

@@ -10,7 +10,7 @@
 
 #include <json-c/json.h>
 
-#include "common/b64.h"
+#include "common/base64.h"
 #include "common/clock.h"
 #include "common/xmalloc.h"
 #include "tests/lib/call.h"
@@ -79,7 +79,7 @@ has_output(struct json_object *reply, size_t *bytes)
 	for (i = 0; i < n; i++)
 		if (json_object_object_get_ex(
 		    json_object_array_get_idx(chunks, i), "chunk", &chunk))
-			*bytes += B64_DECODED(
+			*bytes += BASE64_DECODED_MAX(
 			    (size_t)json_object_get_string_len(chunk));
 	return 1;
 }

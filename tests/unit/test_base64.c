@@ -7,7 +7,7 @@
 
 #include <criterion/criterion.h>
 
-#include "gateway/base64.h"
+#include "common/base64.h"
 
 #define SHORT_MAX 300
 #define LONG_MAX 70000

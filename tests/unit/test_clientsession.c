@@ -23,7 +23,7 @@
 #include <event2/event.h>
 #include <json-c/json.h>
 
-#include "common/b64.h"
+#include "common/base64.h"
 #include "common/xmalloc.h"
 #include "contrib/client/rpc.h"
 #include "contrib/client/session.h"
@@ -107,7 +107,7 @@ server_upgrade(void)
 	SHA1Update(&ctx,
 	    (const uint8_t *)"258EAFA5-E914-47DA-95CA-C5AB0DC85B11", 36);
 	SHA1Final(digest, &ctx);
-	b64_encode(accept, digest, sizeof(digest));
+	base64_encode(accept, digest, sizeof(digest));
 	n = snprintf(line, sizeof(line), "HTTP/1.1 101 x\r\nUpgrade: "
 	    "websocket\r\nConnection: upgrade\r\nSec-WebSocket-Accept: %s"
 	    "\r\n\r\n", accept);

@@ -13,7 +13,7 @@
 #include <immintrin.h>
 #endif
 
-#include "gateway/base64.h"
+#include "common/base64.h"
 
 static const char alphabet[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

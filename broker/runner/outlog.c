@@ -18,7 +18,9 @@
 #define SEGMENT_MIN 1024
 #define SEGMENT_MAX (4 * (OUTLOG_CHUNK_MAX + sizeof(struct record)))
 /* Less room than this at a segment's end is not worth a large read. */
-#define ROOM_MIN 16384
+#define ROOM_MIN 8192
+/* A whole segment may be evicted at once when the cap holds this many. */
+#define SEGMENTS_MANY 16
 
 struct record {
 	uint64_t seq;
@@ -258,6 +260,24 @@ outlog_shed(struct outlog *log, struct segment *segment)
 	log->changes++;
 }
 
+/*
+ * In a full log, let the oldest segment go as a whole when a new one is
+ * needed: its memory is used again at once, and never more is taken.
+ */
+static void
+outlog_recycle(struct outlog *log)
+{
+	struct segment *oldest = STAILQ_FIRST(&log->segments);
+
+	if (oldest == NULL || spare != NULL ||
+	    log->memory + oldest->size <= log->cap ||
+	    oldest->size > log->cap / SEGMENTS_MANY ||
+	    oldest->last >= log->keep)
+		return;
+	while (STAILQ_FIRST(&log->segments) == oldest)
+		outlog_evict(log, segment_record(oldest, oldest->start));
+}
+
 /* Room for at least "least" and at most "want" bytes. */
 static void *
 outlog_place(struct outlog *log, size_t want, size_t least, size_t *room)
@@ -276,6 +296,7 @@ outlog_place(struct outlog *log, size_t want, size_t least, size_t *room)
 	if (segment == NULL || segment_room(segment) < least) {
 		if (segment != NULL)
 			outlog_shed(log, segment);
+		outlog_recycle(log);
 		segment = outlog_grow(log, want);
 		if (segment == NULL)
 			return NULL;

@@ -23,6 +23,8 @@
 #define BUSY_BYTES 16384
 /* A terminal gives less than this with each read; see pty(7). */
 #define TTY_PIECE 4096
+/* After less than this there is hardly more: it is an echo or a line. */
+#define TTY_SHORT 512
 /* More than a terminal's kernel buffers hold. */
 #define TTY_BOUND (1024 * 1024)
 /* Turns of streams before requests get theirs. */
@@ -96,7 +98,8 @@ stream_read(struct stream *stream, uint8_t *place, size_t room)
 		n = read(stream->fd, place + used, room - used);
 		if (n > 0)
 			used += (size_t)n;
-	} while (n > 0 && stream->child->tty && room - used >= TTY_PIECE);
+	} while (n >= TTY_SHORT && stream->child->tty &&
+	    room - used >= TTY_PIECE);
 	if (stream->bounded)
 		stream->left -= used;
 	return used > 0 ? (ssize_t)used : n;

@@ -42,6 +42,14 @@ static const struct proto_row rows[] = {
 #undef M
 };
 
+const struct proto_row proto_process = {
+	.name = "PROCESS",
+	.max = PROTO_CHUNK_MAX,
+	.fields = rows_PROCESS,
+	.nfields = sizeof(rows_PROCESS) / sizeof(rows_PROCESS[0]),
+	.size = sizeof(struct fields_PROCESS),
+};
+
 #define NROWS (sizeof(rows) / sizeof(rows[0]))
 
 static const char *const role_names[ROLE_COUNT] = {
@@ -375,21 +383,40 @@ field_encode(struct writer *w, const struct proto_field *field,
 	}
 }
 
-void
-proto_encode(struct writer *w, uint16_t type, const void *msg)
+static void
+row_encode(struct writer *w, const struct proto_row *row, const void *msg)
 {
-	const struct proto_row *row = proto_row(type);
 	size_t i, start = w->len;
 
-	if (row == NULL) {
-		w->failed = 1;
-		return;
-	}
 	for (i = 0; i < row->nfields; i++)
 		if (row->fields[i].must || field_given(&row->fields[i], msg))
 			field_encode(w, &row->fields[i], msg);
 	if (w->len - start > row->max)
 		w->failed = 1;
+}
+
+void
+proto_encode(struct writer *w, uint16_t type, const void *msg)
+{
+	const struct proto_row *row = proto_row(type);
+
+	if (row == NULL)
+		w->failed = 1;
+	else
+		row_encode(w, row, msg);
+}
+
+void
+proto_record_add(struct writer *w, const struct proto_row *record,
+    const void *item)
+{
+	size_t start = w->len;
+
+	writer_put_u32(w, 0);
+	row_encode(w, record, item);
+	if (!w->failed)
+		writer_patch_u32(w, start,
+		    (uint32_t)(w->len - start - sizeof(uint32_t)));
 }
 
 void
@@ -412,6 +439,18 @@ proto_list_next(struct span *list, struct span *item)
 		return 0;
 	*list = (struct span){ c.p, c.left };
 	return 1;
+}
+
+int
+proto_record_next(struct span *list, const struct proto_row *record,
+    void *item)
+{
+	struct span bytes;
+
+	if (!proto_list_next(list, &bytes))
+		return 0;
+	return proto_decode(record, bytes.p, bytes.len, item) == PROTO_OK ?
+	    1 : -1;
 }
 
 size_t

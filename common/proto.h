@@ -216,7 +216,16 @@ enum proto_auth {
 	T(FOLLOW_REDIRECTS, 155, BOOL, 1) \
 	T(STREAMED, 156, BOOL, 1) \
 	T(DONE, 157, BOOL, 1) \
-	T(ANSWER_HEADERS, 158, LIST, PROTO_CHUNK_MAX)
+	T(ANSWER_HEADERS, 158, LIST, PROTO_CHUNK_MAX) \
+	T(ROWS, 160, U32, 4) \
+	T(COLS, 161, U32, 4) \
+	T(RUN_MS, 162, U64, 8) \
+	T(PROGRAM, 163, BYTES, 255) \
+	T(STARTED_MS, 164, U64, 8) \
+	T(LAST_SEQ, 165, U64, 8) \
+	T(AFTER, 166, U64, 8) \
+	T(NEXT, 167, U64, 8) \
+	T(PROCESSES, 168, LIST, PROTO_CHUNK_MAX)
 
 /* How a field's bytes are read. */
 enum proto_kind {
@@ -369,7 +378,10 @@ enum proto_sandbox { SANDBOX_NONE, SANDBOX_LINUX };
 	F(L, ENV_NO_DEFAULT_EXCLUDES, env_no_default_excludes, MAY) \
 	F(L, ENV_EXCLUDE, env_exclude, MAY) \
 	F(L, ENV_SET, env_set, MAY) \
-	F(L, ENV_INCLUDE_ONLY, env_include_only, MAY)
+	F(L, ENV_INCLUDE_ONLY, env_include_only, MAY) \
+	F(L, ROWS, rows, MAY) \
+	F(L, COLS, cols, MAY) \
+	F(L, RUN_MS, run_ms, MAY)
 #define FIELDS_GR_READ(F, L) \
 	FIELDS_CALL(F, L) \
 	F(L, PROCESS_ID, process_id, MUST) \
@@ -387,7 +399,19 @@ enum proto_sandbox { SANDBOX_NONE, SANDBOX_LINUX };
 	F(L, SIGNAL, signal, MUST)
 #define FIELDS_GR_TERMINATE(F, L) \
 	FIELDS_CALL(F, L) \
+	F(L, PROCESS_ID, process_id, MUST) \
+	F(L, GRACE_MS, grace_ms, MAY)
+#define FIELDS_GR_RESIZE(F, L) \
+	FIELDS_CALL(F, L) \
+	F(L, PROCESS_ID, process_id, MUST) \
+	F(L, ROWS, rows, MUST) \
+	F(L, COLS, cols, MUST)
+#define FIELDS_GR_CLOSE_STDIN(F, L) \
+	FIELDS_CALL(F, L) \
 	F(L, PROCESS_ID, process_id, MUST)
+#define FIELDS_GR_LIST(F, L) \
+	FIELDS_CALL(F, L) \
+	F(L, AFTER, after, MAY)
 #define FIELDS_GR_FS_PATH(F, L) \
 	FIELDS_CALL(F, L) \
 	F(L, PATH, path, MUST) \
@@ -474,7 +498,9 @@ enum proto_sandbox { SANDBOX_NONE, SANDBOX_LINUX };
 	F(L, TRUNCATED, truncated, MAY) \
 	F(L, WATCHING, watching, MAY) \
 	F(L, STATUS, status, MAY) \
-	F(L, ANSWER_HEADERS, answer_headers, MAY)
+	F(L, ANSWER_HEADERS, answer_headers, MAY) \
+	F(L, PROCESSES, processes, MAY) \
+	F(L, NEXT, next, MAY)
 #define FIELDS_RG_ERROR(F, L) \
 	FIELDS_CALL(F, L) \
 	F(L, METHOD, method, MUST) \
@@ -495,7 +521,8 @@ enum proto_sandbox { SANDBOX_NONE, SANDBOX_LINUX };
 	F(L, PROCESS_ID, process_id, MUST) \
 	F(L, SEQ, seq, MUST) \
 	F(L, EXIT_CODE, exit_code, MUST) \
-	F(L, SANDBOX_DENIED, sandbox_denied, MAY)
+	F(L, SANDBOX_DENIED, sandbox_denied, MAY) \
+	F(L, SIGNAL, signal, MAY)
 #define FIELDS_RG_CLOSED(F, L) \
 	F(L, PROCESS_ID, process_id, MUST) \
 	F(L, SEQ, seq, MUST)
@@ -507,6 +534,18 @@ enum proto_sandbox { SANDBOX_NONE, SANDBOX_LINUX };
 	F(L, FAILURE, failure, MAY)
 #define FIELDS_RG_FS_APPEARED(F, L) \
 	F(L, WATCH_ID, watch_id, MUST)
+
+/* What an item of a PROCESSES field carries, in the same way. */
+#define FIELDS_PROCESS(F, L) \
+	F(L, PROCESS_ID, process_id, MUST) \
+	F(L, LAST_SEQ, last_seq, MUST) \
+	F(L, EXIT_CODE, exit_code, MAY) \
+	F(L, SIGNAL, signal, MAY) \
+	F(L, PROGRAM, program, MAY) \
+	F(L, TTY, tty, MAY) \
+	F(L, RUNNING, running, MAY) \
+	F(L, CLOSED, closed, MAY) \
+	F(L, STARTED_MS, started_ms, MAY)
 
 /*
  * Every message: name, number, fields, from, to, phases, largest length in
@@ -557,6 +596,9 @@ enum proto_sandbox { SANDBOX_NONE, SANDBOX_LINUX };
 	M(GR_WRITE, 512, GR_WRITE, GATEWAY, RUNNER, IN_UP, PROTO_REQUEST_MAX, 0, 0, 0) \
 	M(GR_SIGNAL, 513, GR_SIGNAL, GATEWAY, RUNNER, IN_UP, 16384, 0, 0, 0) \
 	M(GR_TERMINATE, 514, GR_TERMINATE, GATEWAY, RUNNER, IN_UP, 16384, 0, 0, 0) \
+	M(GR_RESIZE, 515, GR_RESIZE, GATEWAY, RUNNER, IN_UP, 16384, 0, 0, 0) \
+	M(GR_CLOSE_STDIN, 516, GR_CLOSE_STDIN, GATEWAY, RUNNER, IN_UP, 16384, 0, 0, 0) \
+	M(GR_LIST, 517, GR_LIST, GATEWAY, RUNNER, IN_UP, 16384, 0, 0, 0) \
 	M(GR_FS_READ_FILE, 530, GR_FS_PATH, GATEWAY, RUNNER, IN_UP, 16384, 0, 0, 0) \
 	M(GR_FS_WRITE_FILE, 531, GR_FS_WRITE_FILE, GATEWAY, RUNNER, IN_UP, PROTO_REQUEST_MAX, 0, 0, 0) \
 	M(GR_FS_CREATE_DIRECTORY, 532, GR_FS_TREE, GATEWAY, RUNNER, IN_UP, 16384, 0, 0, 0) \
@@ -619,8 +661,9 @@ PROTO_TAGS(T)
 	L(SG_LISTENER) L(GB_ADMIT) L(GB_ATTACH) L(GB_PROBED) L(BG_REFUSED) \
 	L(BG_ATTACHED) L(BG_ATTACH_FAILED) L(BG_PROBE) L(BG_GONE) \
 	L(BR_CONFIG) L(BR_END) L(GR_ACK) L(GR_START) L(GR_READ) L(GR_WRITE) \
-	L(GR_SIGNAL) L(GR_TERMINATE) L(RG_RESULT) L(RG_ERROR) \
-	L(RG_BULK_PART) L(RG_OUTPUT) L(RG_EXITED) L(RG_CLOSED) \
+	L(GR_SIGNAL) L(GR_TERMINATE) L(GR_RESIZE) L(GR_CLOSE_STDIN) \
+	L(GR_LIST) L(RG_RESULT) L(RG_ERROR) L(RG_BULK_PART) L(RG_OUTPUT) \
+	L(RG_EXITED) L(RG_CLOSED) L(PROCESS) \
 	L(GR_FS_PATH) L(GR_FS_WRITE_FILE) L(GR_FS_TREE) L(GR_FS_WALK) \
 	L(GR_FS_COPY) L(GR_FS_OPEN) L(GR_FS_BLOCK) L(GR_FS_CLOSE) \
 	L(GR_FS_WATCH) L(RG_FS_APPEARED) L(GR_HTTP) L(RG_HTTP_BODY)
@@ -708,6 +751,17 @@ enum proto_error proto_decode(const struct proto_row *row, const void *bytes,
  * limits makes the writer fail: that is the caller's mistake.
  */
 void proto_encode(struct writer *w, uint16_t type, const void *msg);
+
+/*
+ * Items of a list that have fields of their own: add one, and take the next
+ * into "*item", the struct of the record's fields: 1, 0 at the end, or -1
+ * when it is malformed.
+ */
+extern const struct proto_row proto_process;	/* struct fields_PROCESS */
+void proto_record_add(struct writer *w, const struct proto_row *record,
+    const void *item);
+int proto_record_next(struct span *list, const struct proto_row *record,
+    void *item);
 
 /* Append single fields, for senders that have no struct. */
 void proto_put_u8(struct writer *w, enum proto_tag tag, uint8_t value);

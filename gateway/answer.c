@@ -87,8 +87,8 @@ answer_exited(struct outq *q, const union proto_any *msg)
 	struct frame f;
 	struct jsonw *w;
 
-	w = frame_begin(&f, q, ENVELOPE,
-	    ENVELOPE + ESCAPED * m->process_id.len);
+	w = frame_begin(&f, q, ENVELOPE, ENVELOPE +
+	    ESCAPED * (m->process_id.len + m->signal.len));
 	if (w == NULL)
 		return no_memory;
 	jsonw_lit(w, "{\"method\":\"process/exited\","
@@ -100,6 +100,11 @@ answer_exited(struct outq *q, const union proto_any *msg)
 	jsonw_i64(w, m->exit_code);
 	jsonw_lit(w, ",\"sandboxDenied\":");
 	jsonw_bool(w, m->sandbox_denied);
+	jsonw_lit(w, ",\"signal\":");
+	if (m->has_signal)
+		jsonw_string(w, m->signal.p, m->signal.len);
+	else
+		jsonw_lit(w, "null");
 	jsonw_lit(w, "}}");
 	return ended(&f, WS_TEXT, true);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/proto.h"
+#include "common/signame.h"
 #include "gateway/method.h"
 
 static const char *const inherit_words[] = {
@@ -13,7 +14,13 @@ static const char *const inherit_words[] = {
 	[INHERIT_ALL] = "all",
 	NULL
 };
-static const char *const signal_words[] = { "interrupt", NULL };
+static const char *const signal_words[] = {
+	"interrupt",
+#define S(name, number) name,
+	SIGNAME_SENDABLE(S)
+#undef S
+	NULL
+};
 static const char *const open_words[] = { "read", "replace", NULL };
 static const char *const redirect_words[] = { "stop", "follow", NULL };
 
@@ -55,6 +62,12 @@ static const struct param_row env_policy_members[] = {
 	P_END
 };
 
+static const struct param_row size_members[] = {
+	P("rows", U16_SOME, YES, TAG_ROWS),
+	P("cols", U16_SOME, YES, TAG_COLS),
+	P_END
+};
+
 static const struct param_row start_params[] = {
 	P("processId", STRING, YES, TAG_PROCESS_ID),
 	P("argv", STRINGS_SOME, YES, TAG_ARGV),
@@ -70,6 +83,8 @@ static const struct param_row start_params[] = {
 	P("networkProxy", OBJECT, NULL, 0),
 	P("shellSnapshot", OBJECT, NULL, 0),
 	P("metadata", OBJECT, NULL, 0),
+	P_MEMBERS("size", size_members, NULL),
+	P("timeoutMs", U64_SOME, NULL, TAG_RUN_MS),
 	P_END
 };
 
@@ -96,6 +111,19 @@ static const struct param_row signal_params[] = {
 
 static const struct param_row process_params[] = {
 	P("processId", STRING, YES, TAG_PROCESS_ID),
+	P_END
+};
+
+static const struct param_row terminate_params[] = {
+	P("processId", STRING, YES, TAG_PROCESS_ID),
+	P("graceMs", U64, NULL, TAG_GRACE_MS),
+	P_END
+};
+
+static const struct param_row resize_params[] = {
+	P("processId", STRING, YES, TAG_PROCESS_ID),
+	P("rows", U16_SOME, YES, TAG_ROWS),
+	P("cols", U16_SOME, YES, TAG_COLS),
 	P_END
 };
 
@@ -326,10 +354,13 @@ static const struct method methods[] = {
 	M_FILES("writeFile", WRITE_FILE, write_file_params, no_results),
 	M_RUNNER("http/request", HTTP, HTTP, http_params, http_results),
 	M_HERE("initialize", NONE, INITIALIZE, initialize_params, false),
+	M_RUNNER("process/closeStdin", EXEC, CLOSE_STDIN, process_params,
+	    write_results),
 	M_RUNNER("process/read", EXEC, READ, read_params, read_results),
+	M_RUNNER("process/resize", EXEC, RESIZE, resize_params, no_results),
 	M_RUNNER("process/signal", EXEC, SIGNAL, signal_params, no_results),
 	M_RUNNER("process/start", EXEC, START, start_params, start_results),
-	M_RUNNER("process/terminate", EXEC, TERMINATE, process_params,
+	M_RUNNER("process/terminate", EXEC, TERMINATE, terminate_params,
 	    terminate_results),
 	M_RUNNER("process/write", EXEC, WRITE, write_params, write_results),
 };

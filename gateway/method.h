@@ -23,6 +23,8 @@ enum param_kind {
 	PARAM_PATHS,		/* an array of them */
 	PARAM_BOOL,
 	PARAM_U64,
+	PARAM_U64_SOME,		/* at least 1 */
+	PARAM_U16_SOME,		/* 1 to 65535; travels as 32 bits */
 	PARAM_I64,
 	PARAM_BASE64,
 	PARAM_CONTENT,		/* base64 that is refused later if it is not */

@@ -291,6 +291,33 @@ kind_u64(struct job *job, const struct param_row *row,
 }
 
 static int
+kind_u64_some(struct job *job, const struct param_row *row,
+    struct json_object *value)
+{
+	uint64_t number;
+
+	if (rpc_u64(value, &number) == -1 || number == 0)
+		return refuse(job, "%s must be an integer from 1 to 2^64-1",
+		    row->name);
+	return kind_u64(job, row, value);
+}
+
+static int
+kind_u16_some(struct job *job, const struct param_row *row,
+    struct json_object *value)
+{
+	uint64_t number;
+
+	if (rpc_u64(value, &number) == -1 || number == 0 ||
+	    number > UINT16_MAX)
+		return refuse(job, "%s must be an integer from 1 to %d",
+		    row->name, UINT16_MAX);
+	if (row->tag != 0)
+		proto_put_u32(job->w, row->tag, (uint32_t)number);
+	return 0;
+}
+
+static int
 kind_i64(struct job *job, const struct param_row *row,
     struct json_object *value)
 {
@@ -498,6 +525,8 @@ static kind_fn *const kinds[PARAM_KINDS] = {
 	[PARAM_PATHS] = kind_paths,
 	[PARAM_BOOL] = kind_bool,
 	[PARAM_U64] = kind_u64,
+	[PARAM_U64_SOME] = kind_u64_some,
+	[PARAM_U16_SOME] = kind_u16_some,
 	[PARAM_I64] = kind_i64,
 	[PARAM_BASE64] = kind_base64,
 	[PARAM_CONTENT] = kind_content,

@@ -16,6 +16,7 @@
 #include "common/chan.h"
 #include "common/link.h"
 #include "common/log.h"
+#include "common/signame.h"
 
 #define UNACKED_ROOM 32
 /* What the socket did not take and waits here, in bytes, is little. */
@@ -216,6 +217,7 @@ attach_output(struct child *child, const struct outlog_chunk *chunk)
 void
 attach_exited(struct child *child)
 {
+	char name[SIGNAME_SIZE];
 	struct writer w;
 
 	if (child->runner->attach == NULL)
@@ -223,6 +225,9 @@ attach_exited(struct child *child)
 	event_writer(&w, child, child->exit_seq);
 	proto_put_u64(&w, TAG_EXIT_CODE, (uint64_t)child->exit_code);
 	proto_put_u8(&w, TAG_SANDBOX_DENIED, 0);
+	if (child->signal != 0)
+		proto_put_bytes(&w, TAG_SIGNAL,
+		    span_str(signame_text(child->signal, name)));
 	attach_event(child, MSG_RG_EXITED, child->exit_seq, UNACKED_EVENT,
 	    &w, NULL);
 }

@@ -14,8 +14,12 @@
 #include <event2/event.h>
 
 #include "broker/runner/runner.h"
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/unix.h"
+
+/* Ten years: beyond that a timer would overflow before anybody cares. */
+#define DEADLINE_MAX_MS (10ull * 365 * 24 * 60 * 60 * 1000)
 
 #define EXIT_SIGNALLED 128
 
@@ -67,6 +71,8 @@ child_free(struct child *child)
 		child->runner->open--;
 	child_release_io(child);
 	child_event_free(&child->retention);
+	child_event_free(&child->deadline);
+	free(child->program);
 	writeid_clear(&child->write_ids);
 	outlog_free(child->log);
 	free(child->id);
@@ -194,6 +200,8 @@ child_new(struct runner *runner, struct span id, pid_t pid,
 		return NULL;
 	}
 	child->pid = pid;
+	child->serial = ++runner->serials;
+	child->started_ms = clock_wall_ms();
 	child->tty = tty;
 	child->in = fds->in;
 	child->takes_input = fds->in != -1;
@@ -241,6 +249,8 @@ child_on_exit(struct child *child, int status)
 			stream_drain(child->streams[i]);
 	child->exited = true;
 	child->exit_code = exit_code(status);
+	child->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+	child_event_free(&child->deadline);
 	child->exit_seq = outlog_event(child->log);
 	attach_exited(child);
 	input_close(child);
@@ -272,19 +282,66 @@ child_check_closed(struct child *child)
 }
 
 void
-child_interrupt(struct child *child)
+child_signal(struct child *child, int signo)
 {
 	/* The leader's id, and so the group's, is ours until collected. */
 	if (child->pid != 0)
-		kill(-child->pid, SIGINT);
+		kill(-child->pid, signo);
+}
+
+void
+child_before_exit(struct child *child)
+{
+	if (child->terminated)
+		child_signal(child, SIGKILL);
+}
+
+static void
+deadline_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct child *child = arg;
+
+	(void)fd;
+	(void)what;
+	child_terminate(child, 0);
+}
+
+int
+child_limit(struct child *child, uint64_t ms)
+{
+	uint64_t due;
+	struct timeval tv;
+
+	if (ms > DEADLINE_MAX_MS)
+		ms = DEADLINE_MAX_MS;
+	due = clock_add(clock_ms(), ms);
+	if (child->deadline != NULL && child->deadline_ms <= due)
+		return 0;
+	if (child->deadline == NULL)
+		child->deadline = evtimer_new(child->runner->base,
+		    deadline_cb, child);
+	tv.tv_sec = (time_t)(ms / 1000);
+	tv.tv_usec = (suseconds_t)(ms % 1000 * 1000);
+	if (child->deadline == NULL || event_add(child->deadline, &tv) == -1) {
+		errno = ENOMEM;
+		return -1;
+	}
+	child->deadline_ms = due;
+	return 0;
 }
 
 bool
-child_terminate(struct child *child)
+child_terminate(struct child *child, uint64_t grace_ms)
 {
 	if (child->pid == 0)
 		return false;
 	child->terminated = true;
-	kill(-child->pid, SIGKILL);
+	if (grace_ms == 0 || child_limit(child, grace_ms) == -1) {
+		child_signal(child, SIGKILL);
+	} else {
+		child_signal(child, SIGTERM);
+		/* One that is stopped would not see it. */
+		child_signal(child, SIGCONT);
+	}
 	return true;
 }

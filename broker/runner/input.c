@@ -20,7 +20,7 @@
 #include "common/unix.h"
 
 static void
-answer(struct attach *attach, const struct call *call,
+answer(struct attach *attach, const struct call *call, uint16_t method,
     enum proto_write status)
 {
 	struct fields_RG_RESULT result = {
@@ -28,7 +28,7 @@ answer(struct attach *attach, const struct call *call,
 		.write_status = (uint8_t)status,
 	};
 
-	attach_result(attach, call, MSG_GR_WRITE, &result);
+	attach_result(attach, call, method, &result);
 }
 
 static size_t
@@ -64,6 +64,8 @@ input_flush(struct child *child)
 			input_discard(child);
 		return;
 	}
+	if (child->input_ends)
+		input_discard(child);
 }
 
 /* What the pipe takes at once is never copied. */
@@ -96,14 +98,31 @@ static void
 input_accept(struct attach *attach, const struct call *call,
     struct child *child, struct span write_id, struct span data)
 {
-	int fresh = writeid_add(&child->write_ids, write_id.p, write_id.len);
+	int fresh;
 
+	if (child->input_ends) {
+		answer(attach, call, MSG_GR_WRITE, writeid_has(
+		    &child->write_ids, write_id.p, write_id.len) ?
+		    WRITE_ACCEPTED : WRITE_CLOSED);
+		return;
+	}
+	fresh = writeid_add(&child->write_ids, write_id.p, write_id.len);
 	if (fresh == -1 ||
 	    (fresh == 1 && input_put(child, data.p, data.len) == -1))
 		attach_error(attach, call, MSG_GR_WRITE, -32603,
 		    "out of memory");
 	else
-		answer(attach, call, WRITE_ACCEPTED);
+		answer(attach, call, MSG_GR_WRITE, WRITE_ACCEPTED);
+}
+
+static void
+input_finish(struct attach *attach, const struct call *call,
+    struct child *child)
+{
+	child->input_ends = true;
+	if (queued(child) == 0)
+		input_discard(child);
+	answer(attach, call, MSG_GR_CLOSE_STDIN, WRITE_ACCEPTED);
 }
 
 static struct span
@@ -119,11 +138,11 @@ copy_span(struct span from, uint8_t **at)
 
 static int
 input_park(struct attach *attach, const struct call *call,
-    struct child *child, const struct fields_GR_WRITE *msg)
+    struct child *child, struct span write_id, struct span data, bool closes)
 {
 	struct parked_write *write;
-	size_t size = sizeof(*write) + call->id_str.len + msg->write_id.len +
-	    msg->data.len;
+	size_t size = sizeof(*write) + call->id_str.len + write_id.len +
+	    data.len;
 	uint8_t *at;
 
 	if (attach->parked_bytes + size > PARKED_WRITES_HARD)
@@ -135,8 +154,9 @@ input_park(struct attach *attach, const struct call *call,
 	write->size = size;
 	write->call = *call;
 	write->call.id_str = copy_span(call->id_str, &at);
-	write->write_id = copy_span(msg->write_id, &at);
-	write->data = copy_span(msg->data, &at);
+	write->write_id = copy_span(write_id, &at);
+	write->data = copy_span(data, &at);
+	write->closes = closes;
 	TAILQ_INSERT_TAIL(&child->writes, write, entry);
 	attach->parked_bytes += size;
 	attach_throttle(attach);
@@ -148,12 +168,32 @@ input_write(struct attach *attach, const struct call *call,
     struct child *child, const struct fields_GR_WRITE *msg)
 {
 	if (!child->takes_input)
-		answer(attach, call, WRITE_CLOSED);
+		answer(attach, call, MSG_GR_WRITE, WRITE_CLOSED);
 	else if (TAILQ_EMPTY(&child->writes) &&
 	    queued(child) < STDIN_QUEUE_MAX)
 		input_accept(attach, call, child, msg->write_id, msg->data);
-	else if (input_park(attach, call, child, msg) == -1)
+	else if (input_park(attach, call, child, msg->write_id, msg->data,
+	    false) == -1)
 		attach_error(attach, call, MSG_GR_WRITE, -32603,
+		    "too much input is waiting to be read by processes");
+}
+
+/*
+ * Behind writes that wait it waits with them: were it done at once, those
+ * that a lost attachment takes along could not be sent again.
+ */
+void
+input_end(struct attach *attach, const struct call *call,
+    struct child *child)
+{
+	static const struct span none;
+
+	if (!child->takes_input)
+		answer(attach, call, MSG_GR_CLOSE_STDIN, WRITE_CLOSED);
+	else if (TAILQ_EMPTY(&child->writes))
+		input_finish(attach, call, child);
+	else if (input_park(attach, call, child, none, none, true) == -1)
+		attach_error(attach, call, MSG_GR_CLOSE_STDIN, -32603,
 		    "too much input is waiting to be read by processes");
 }
 
@@ -163,8 +203,11 @@ input_unpark(struct attach *attach, struct child *child,
 {
 	TAILQ_REMOVE(&child->writes, write, entry);
 	attach->parked_bytes -= write->size;
-	input_accept(attach, &write->call, child, write->write_id,
-	    write->data);
+	if (write->closes)
+		input_finish(attach, &write->call, child);
+	else
+		input_accept(attach, &write->call, child, write->write_id,
+		    write->data);
 	free(write);
 }
 

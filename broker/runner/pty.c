@@ -35,3 +35,11 @@ fail:
 	errno = saved;
 	return -1;
 }
+
+int
+pty_resize(int master, unsigned short rows, unsigned short cols)
+{
+	struct winsize size = { .ws_row = rows, .ws_col = cols };
+
+	return ioctl(master, TIOCSWINSZ, &size);
+}

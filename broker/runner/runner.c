@@ -87,11 +87,19 @@ static void
 collect(struct runner *runner)
 {
 	struct child *child;
+	siginfo_t info;
 	int status;
-	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		child = table_find_pid(runner, pid);
+	for (;;) {
+		info.si_pid = 0;
+		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) ==
+		    -1 || info.si_pid == 0)
+			break;
+		child = table_find_pid(runner, info.si_pid);
+		if (child != NULL)
+			child_before_exit(child);
+		if (waitpid(info.si_pid, &status, WNOHANG) != info.si_pid)
+			break;
 		if (child != NULL)
 			child_on_exit(child, status);
 	}

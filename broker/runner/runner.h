@@ -86,6 +86,7 @@ struct parked_write {
 	TAILQ_ENTRY(parked_write) entry;
 	struct call call;
 	struct span write_id, data;
+	bool closes;				/* process/closeStdin */
 	size_t size;				/* bytes this takes */
 	uint8_t bytes[];
 };
@@ -98,19 +99,26 @@ struct child {
 	uint8_t *id;
 	size_t id_len;
 	pid_t pid;			/* 0 once collected */
+	uint64_t serial;		/* the first is 1 */
+	uint64_t started_ms;		/* since the Epoch */
+	char *program;			/* as asked for, cut; or NULL */
 	bool tty;
 	bool exited, closed;
 	bool terminated;		/* closed follows the exit at once */
 	bool delivered;			/* the client knows that it is closed */
 	bool held;			/* nothing may be evicted */
 	int exit_code;
+	int signal;			/* that ended it, or 0 */
 	uint64_t exit_seq;
+	struct event *deadline;		/* then it is killed; or NULL */
+	uint64_t deadline_ms;
 	uint64_t acked;			/* last number known to be delivered */
 	unsigned int refs;		/* keep the record, see child_unref() */
 	struct outlog *log;
 	struct stream *streams[CHILD_STREAMS];
 	int in;				/* standard input, or -1 */
 	bool takes_input;
+	bool input_ends;		/* when what is queued has been taken */
 	struct event *in_event;
 	struct evbuffer *in_queue;
 	struct parked_writes writes;
@@ -185,6 +193,7 @@ struct runner {
 	enum runner_phase phase;
 	unsigned int kills;		/* looks for what is left */
 	uint64_t generations;		/* attachments so far */
+	uint64_t serials;		/* processes so far */
 	uint64_t retention_ms, hold_ms, window;
 	size_t retain_bytes;
 	uint32_t max_processes;
@@ -229,9 +238,16 @@ struct child *child_new(struct runner *runner, struct span id, pid_t pid,
     const struct child_fds *fds, bool tty);
 void child_free(struct child *child);
 void child_on_exit(struct child *child, int status);
-void child_interrupt(struct child *child);
-/* Whether it was running. */
-bool child_terminate(struct child *child);
+/* The status is not collected yet: see that its group ends with it. */
+void child_before_exit(struct child *child);
+void child_signal(struct child *child, int signo);
+/*
+ * SIGTERM now and SIGKILL in "grace_ms" (0: at once), to the whole group; what
+ * is left of it is killed when its leader exits.  Whether it was running.
+ */
+bool child_terminate(struct child *child, uint64_t grace_ms);
+/* Kill it in "ms" milliseconds, unless that is due sooner; -1 with errno. */
+int child_limit(struct child *child, uint64_t ms);
 /* Announce the close if all that must come before has come. */
 void child_check_closed(struct child *child);
 /* The client knows (or can see now) that the process is closed. */
@@ -258,6 +274,9 @@ void stream_pump_cb(int fd, short what, void *arg);
 void input_write(struct attach *attach, const struct call *call,
     struct child *child, const struct fields_GR_WRITE *msg);
 void input_cb(int fd, short what, void *arg);
+/* process/closeStdin: no input behind what has been written. */
+void input_end(struct attach *attach, const struct call *call,
+    struct child *child);
 /* No input any more: what waits is answered and discarded. */
 void input_close(struct child *child);
 /* The attachment is gone: what waits was never accepted. */
@@ -315,6 +334,10 @@ void workers_detach(struct runner *runner);
 void workers_forget(struct runner *runner, const struct worker *worker);
 void workers_free(struct runner *runner);
 void workers_spare_cb(int fd, short what, void *arg);
+
+/* list.c: process/list. */
+void list_answer(struct attach *attach, const struct call *call,
+    const struct fields_GR_LIST *msg);
 
 /* start.c: process/start. */
 void start_process(struct attach *attach, const struct call *call,

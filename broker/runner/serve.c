@@ -2,11 +2,29 @@
 /* Requests, each with its handler. */
 #include "config.h"
 
+#include "broker/runner/pty.h"
 #include "broker/runner/runner.h"
 #include "common/log.h"
+#include "common/signame.h"
 
 /* A longer id, in bytes, is not repeated as it is: it might be cut. */
 #define ID_SHOWN 256
+
+static void
+refuse_unknown(struct attach *attach, const struct call *call,
+    uint16_t method, struct span id)
+{
+	char text[LOG_CLEAN_SIZE];
+
+	if (id.len < ID_SHOWN)
+		attach_error(attach, call, method, -32600,
+		    "unknown process id %.*s", (int)id.len,
+		    id.len > 0 ? (const char *)id.p : "");
+	else
+		attach_error(attach, call, method, -32600,
+		    "unknown process id %s...",
+		    log_clean(text, id.p, id.len));
+}
 
 static void
 serve_start(struct attach *attach, const struct call *call,
@@ -21,16 +39,9 @@ serve_read(struct attach *attach, const struct call *call,
 {
 	struct span id = msg->GR_READ.process_id;
 	struct child *child = table_find_id(attach->runner, id);
-	char text[LOG_CLEAN_SIZE];
 
-	if (child == NULL && id.len < ID_SHOWN)
-		attach_error(attach, call, MSG_GR_READ, -32600,
-		    "unknown process id %.*s", (int)id.len,
-		    id.len > 0 ? (const char *)id.p : "");
-	else if (child == NULL)
-		attach_error(attach, call, MSG_GR_READ, -32600,
-		    "unknown process id %s...",
-		    log_clean(text, id.p, id.len));
+	if (child == NULL)
+		refuse_unknown(attach, call, MSG_GR_READ, id);
 	else
 		reads_ask(attach, call, child, &msg->GR_READ);
 }
@@ -59,14 +70,15 @@ serve_signal(struct attach *attach, const struct call *call,
 	struct child *child = table_find_id(attach->runner,
 	    msg->GR_SIGNAL.process_id);
 	struct fields_RG_RESULT result = { 0 };
+	int signo = signame_number(msg->GR_SIGNAL.signal);
 
-	if (!span_is(msg->GR_SIGNAL.signal, "interrupt")) {
+	if (signo == 0) {
 		attach_error(attach, call, MSG_GR_SIGNAL, -32602,
-		    "signal must be \"interrupt\"");
+		    "unknown signal");
 		return;
 	}
 	if (child != NULL)
-		child_interrupt(child);
+		child_signal(child, signo);
 	attach_result(attach, call, MSG_GR_SIGNAL, &result);
 }
 
@@ -78,10 +90,63 @@ serve_terminate(struct attach *attach, const struct call *call,
 	    msg->GR_TERMINATE.process_id);
 	struct fields_RG_RESULT result = {
 		.has_running = true,
-		.running = child != NULL && child_terminate(child),
+		.running = child != NULL &&
+		    child_terminate(child, msg->GR_TERMINATE.grace_ms),
 	};
 
 	attach_result(attach, call, MSG_GR_TERMINATE, &result);
+}
+
+static void
+serve_resize(struct attach *attach, const struct call *call,
+    const union proto_any *msg)
+{
+	const struct fields_GR_RESIZE *m = &msg->GR_RESIZE;
+	struct child *child = table_find_id(attach->runner, m->process_id);
+	struct fields_RG_RESULT result = { 0 };
+
+	if (child == NULL)
+		refuse_unknown(attach, call, MSG_GR_RESIZE, m->process_id);
+	else if (!child->tty)
+		attach_error(attach, call, MSG_GR_RESIZE, -32600,
+		    "the process is not on a terminal");
+	else if (!pty_size_valid(m->rows, m->cols))
+		attach_error(attach, call, MSG_GR_RESIZE, -32602,
+		    "rows and cols must be from 1 to %d", PTY_SIZE_MAX);
+	else {
+		/* Once closed there is nothing left to resize. */
+		if (child->in != -1)
+			(void)pty_resize(child->in, (unsigned short)m->rows,
+			    (unsigned short)m->cols);
+		attach_result(attach, call, MSG_GR_RESIZE, &result);
+	}
+}
+
+static void
+serve_close_stdin(struct attach *attach, const struct call *call,
+    const union proto_any *msg)
+{
+	struct child *child = table_find_id(attach->runner,
+	    msg->GR_CLOSE_STDIN.process_id);
+	struct fields_RG_RESULT result = {
+		.has_write_status = true,
+		.write_status = WRITE_UNKNOWN,
+	};
+
+	if (child == NULL)
+		attach_result(attach, call, MSG_GR_CLOSE_STDIN, &result);
+	else if (child->tty)
+		attach_error(attach, call, MSG_GR_CLOSE_STDIN, -32600,
+		    "the process is on a terminal: write the byte 4 instead");
+	else
+		input_end(attach, call, child);
+}
+
+static void
+serve_list(struct attach *attach, const struct call *call,
+    const union proto_any *msg)
+{
+	list_answer(attach, call, &msg->GR_LIST);
 }
 
 /*
@@ -102,6 +167,9 @@ CALL_OF(GR_READ)
 CALL_OF(GR_WRITE)
 CALL_OF(GR_SIGNAL)
 CALL_OF(GR_TERMINATE)
+CALL_OF(GR_RESIZE)
+CALL_OF(GR_CLOSE_STDIN)
+CALL_OF(GR_LIST)
 
 static const struct {
 	uint16_t type;
@@ -114,6 +182,9 @@ static const struct {
 	{ MSG_GR_WRITE, call_GR_WRITE, serve_write },
 	{ MSG_GR_SIGNAL, call_GR_SIGNAL, serve_signal },
 	{ MSG_GR_TERMINATE, call_GR_TERMINATE, serve_terminate },
+	{ MSG_GR_RESIZE, call_GR_RESIZE, serve_resize },
+	{ MSG_GR_CLOSE_STDIN, call_GR_CLOSE_STDIN, serve_close_stdin },
+	{ MSG_GR_LIST, call_GR_LIST, serve_list },
 };
 
 void

@@ -15,6 +15,8 @@
 #include "broker/runner/runner.h"
 #include "common/unix.h"
 
+#define PROGRAM_SHOWN 255	/* bytes, see TAG_PROGRAM */
+
 extern char **environ;
 
 /* Both ends of what becomes a process's standard descriptors. */
@@ -97,11 +99,16 @@ make_string(struct span span)
 }
 
 static int
-open_terminal(struct ends *ends)
+open_terminal(struct ends *ends, const struct fields_GR_START *msg)
 {
+	unsigned short rows = PTY_ROWS, cols = PTY_COLS;
 	int master, slave;
 
-	if (pty_open(&master, &slave, PTY_ROWS, PTY_COLS) == -1)
+	if (msg->has_rows) {
+		rows = (unsigned short)msg->rows;
+		cols = (unsigned short)msg->cols;
+	}
+	if (pty_open(&master, &slave, rows, cols) == -1)
 		return -1;
 	ends->ours.in = ends->ours.out[0] = master;
 	ends->theirs[0] = ends->theirs[1] = ends->theirs[2] = slave;
@@ -156,15 +163,28 @@ close_ours(struct ends *ends)
 	unix_close(&ends->ours.out[1]);
 }
 
+/* What the process is known by beside its id; none of it is worth failing. */
+static void
+describe(struct child *child, const struct fields_GR_START *msg)
+{
+	struct span argv = msg->argv, program;
+
+	if (proto_list_next(&argv, &program))
+		child->program = strndup((const char *)program.p,
+		    program.len < PROGRAM_SHOWN ? program.len :
+		    PROGRAM_SHOWN);
+}
+
 static int
 run_plan(struct runner *runner, struct exec_plan *plan,
     const struct fields_GR_START *msg, struct refusal *refusal)
 {
 	struct ends ends = { { -1, { -1, -1 } }, { -1, -1, -1 } };
 	struct exec_failure failure;
+	struct child *child;
 	pid_t pid;
 
-	if ((msg->tty ? open_terminal(&ends) : open_pipes(&ends,
+	if ((msg->tty ? open_terminal(&ends, msg) : open_pipes(&ends,
 	    runner->null_fd, msg->pipe_stdin)) == -1) {
 		refuse(refusal, -32603, "cannot open descriptors", errno);
 		close_theirs(&ends, runner->null_fd);
@@ -180,10 +200,18 @@ run_plan(struct runner *runner, struct exec_plan *plan,
 		return refuse(refusal, -32603,
 		    exec_stage_text(failure.stage), failure.error);
 	}
-	if (child_new(runner, msg->process_id, pid, &ends.ours, msg->tty) ==
-	    NULL) {
+	child = child_new(runner, msg->process_id, pid, &ends.ours, msg->tty);
+	if (child == NULL) {
 		kill(-pid, SIGKILL);
 		return refuse(refusal, -32603, "cannot keep the process",
+		    errno);
+	}
+	describe(child, msg);
+	/* Without its limit it must not run at all. */
+	if (msg->has_run_ms && child_limit(child, msg->run_ms) == -1) {
+		kill(-pid, SIGKILL);
+		child_free(child);
+		return refuse(refusal, -32603, "cannot limit the process",
 		    errno);
 	}
 	return 0;
@@ -232,6 +260,10 @@ start_checked(struct runner *runner, const struct fields_GR_START *msg,
 		return refuse(refusal, -32602, "argv must not be empty", 0);
 	if (msg->env_inherit > INHERIT_ALL)
 		return refuse(refusal, -32602, "unknown envPolicy.inherit", 0);
+	if (msg->has_rows && (!msg->tty || !msg->has_cols ||
+	    !pty_size_valid(msg->rows, msg->cols)))
+		return refuse(refusal, -32602, "size is for terminals only",
+		    0);
 	if (table_find_id(runner, msg->process_id) != NULL)
 		return refuse(refusal, -32600, "process ID already exists",
 		    0);

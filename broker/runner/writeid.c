@@ -102,6 +102,13 @@ writeid_grow(struct writeid *set)
 }
 
 int
+writeid_has(const struct writeid *set, const void *id, size_t len)
+{
+	return set->room > 0 &&
+	    set->slots[slot_find(set, writeid_hash(id, len))] != 0;
+}
+
+int
 writeid_add(struct writeid *set, const void *id, size_t len)
 {
 	uint64_t hash = writeid_hash(id, len);

@@ -29,4 +29,7 @@ void writeid_clear(struct writeid *set);
  */
 int writeid_add(struct writeid *set, const void *id, size_t len);
 
+/* Whether the id of "len" bytes is remembered. */
+int writeid_has(const struct writeid *set, const void *id, size_t len);
+
 #endif

@@ -67,6 +67,8 @@ static const char *const good[PARAM_KINDS] = {
 	[PARAM_PATH] = "\"file:///tmp\"",
 	[PARAM_BOOL] = "true",
 	[PARAM_U64] = "18446744073709551615",
+	[PARAM_U64_SOME] = "1",
+	[PARAM_U16_SOME] = "65535",
 	[PARAM_I64] = "-9223372036854775808",
 	[PARAM_BASE64] = "\"aGk=\"",
 	[PARAM_CONTENT] = "\"aGk=\"",
@@ -93,6 +95,9 @@ static const char *const bad[PARAM_KINDS][9] = {
 	[PARAM_BOOL] = { "0", "\"true\"", "[]", "{}" },
 	[PARAM_U64] = { "-1", "1.5", "\"1\"", "18446744073709551616", "-0",
 	    "true", "1e3" },
+	[PARAM_U64_SOME] = { "0", "-1", "1.5", "\"1\"",
+	    "18446744073709551616" },
+	[PARAM_U16_SOME] = { "0", "-1", "65536", "1.5", "\"1\"", "true" },
 	[PARAM_I64] = { "1.5", "\"1\"", "9223372036854775808", "{}" },
 	[PARAM_BASE64] = { "\"aGk\"", "\"aGk=\\n\"", "\"a*k=\"", "5",
 	    "\"aGl=\"" },
@@ -101,7 +106,8 @@ static const char *const bad[PARAM_KINDS][9] = {
 	[PARAM_HEADERS] = { "{}", "[5]", "[{}]", "[{\"name\":\"a\"}]",
 	    "[{\"name\":\"a\",\"value\":5}]" },
 	[PARAM_INDEX] = { "\"\"", "\"NONE\"", "5", "{}", "\"all \"" },
-	[PARAM_WORD] = { "\"\"", "\"INTERRUPT\"", "5", "{}", "\"none \"" },
+	[PARAM_WORD] = { "\"\"", "\"INTERRUPT\"", "\"kill\"", "5", "{}",
+	    "\"none \"" },
 	[PARAM_MEMBERS] = { "[]", "5", "\"x\"", "{}" },
 	[PARAM_OBJECT] = { "[]", "5", "\"x\"", "true" },
 	[PARAM_ARRAY] = { "{}", "5", "\"x\"" },
@@ -252,9 +258,10 @@ Test(method, what_the_runner_gets, .init = setup, .fini = teardown)
 		    "%s", m->name);
 		cr_assert(msg.GR_TERMINATE.has_id_int &&
 		    msg.GR_TERMINATE.id_int == 7);
-		if (m->family == FAMILY_EXEC)
+		/* Where there is one, it is the first of the parameters. */
+		if (m->params->tag == TAG_PROCESS_ID)
 			cr_assert(span_is(msg.GR_TERMINATE.process_id,
-			    "text"));
+			    "text"), "%s", m->name);
 	}
 }
 

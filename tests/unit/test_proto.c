@@ -419,3 +419,31 @@ Test(proto, head_is_twelve_bytes)
 	proto_head_get(bytes, &out);
 	cr_assert_eq(memcmp(&in, &out, sizeof(in)), 0);
 }
+
+/* A list of records comes out as it went in; a broken item is told. */
+Test(proto, records)
+{
+	struct fields_PROCESS in = { .process_id = span_str("p"),
+		.last_seq = 7, .has_exit_code = true, .exit_code = -1 }, out;
+	struct span list;
+	struct writer w;
+
+	writer_init(&w, 4096);
+	proto_record_add(&w, &proto_process, &in);
+	in.has_exit_code = false;
+	proto_record_add(&w, &proto_process, &in);
+	cr_assert_not(w.failed);
+	list = (struct span){ w.p, w.len };
+	cr_assert_eq(proto_list_count(list), 2);
+	cr_assert_eq(proto_record_next(&list, &proto_process, &out), 1);
+	cr_assert(span_is(out.process_id, "p") && out.last_seq == 7);
+	cr_assert(out.has_exit_code && out.exit_code == -1);
+	cr_assert_eq(proto_record_next(&list, &proto_process, &out), 1);
+	cr_assert_not(out.has_exit_code);
+	cr_assert_eq(proto_record_next(&list, &proto_process, &out), 0);
+	w.len = 0;
+	proto_list_add(&w, span_str("no fields"));
+	list = (struct span){ w.p, w.len };
+	cr_assert_eq(proto_record_next(&list, &proto_process, &out), -1);
+	writer_clear(&w);
+}

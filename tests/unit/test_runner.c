@@ -429,7 +429,7 @@ Test(runner, interrupt_and_terminate_reach_the_group)
 	expect_output("p", "caught\n");
 	kit_until_event(&kit, MSG_RG_EXITED, "p");
 	cr_assert_eq(kit.msg.RG_EXITED.exit_code, 5);
-	expect_error(kit_signal(&kit, "p", "kill"), -32602, "interrupt");
+	expect_error(kit_signal(&kit, "p", "kill"), -32602, "signal");
 	kit_result(&kit, kit_signal(&kit, "nobody", "interrupt"));
 
 	kit_shell(&kit, "q", "sleep 300 & echo $!; wait", 0);
@@ -572,4 +572,279 @@ Test(runner, a_lost_broker_ends_the_session)
 	kit.control = open("/dev/null", 0);
 	cr_assert_eq(kit_wait_exit(&kit), 0);
 	expect_gone(fd);
+}
+
+Test(runner, every_signal_that_may_be_sent_arrives)
+{
+	/* Those that die beside the shell would be told by it. */
+	kit_shell(&kit, "p", "exec 2>/dev/null; trap 'echo usr1' USR1; trap 'exit 7' TERM; "
+	    "echo ready; while :; do sleep 0.05; done", 0);
+	expect_output("p", "ready\n");
+	kit_result(&kit, kit_signal(&kit, "p", "usr1"));
+	expect_output("p", "usr1\n");
+	kit_result(&kit, kit_signal(&kit, "p", "term"));
+	kit_until_event(&kit, MSG_RG_EXITED, "p");
+	cr_assert_eq(kit.msg.RG_EXITED.exit_code, 7);
+	cr_assert_not(kit.msg.RG_EXITED.has_signal);
+	kit_shell(&kit, "q", "sleep 60", 0);
+	kit_result(&kit, kit_signal(&kit, "q", "hup"));
+	kit_until_event(&kit, MSG_RG_EXITED, "q");
+	cr_assert_eq(kit.msg.RG_EXITED.exit_code, 129);
+	cr_assert(span_is(kit.msg.RG_EXITED.signal, "hup"));
+}
+
+static uint32_t
+terminate_gently(const char *id, uint64_t grace_ms)
+{
+	struct fields_GR_TERMINATE terminate = {
+		.process_id = span_str(id),
+		.has_id_int = true,
+		.has_grace_ms = true,
+		.grace_ms = grace_ms,
+	};
+
+	return kit_send(&kit, MSG_GR_TERMINATE, &terminate);
+}
+
+/* SIGTERM first; whoever does not mind it is killed when time is up. */
+Test(runner, terminate_can_be_gentle)
+{
+	int fd;
+
+	kit_shell(&kit, "p", "exec 2>/dev/null; "
+	    "trap 'echo bye; exit 3' TERM; echo ready; "
+	    "while :; do sleep 0.05; done", 0);
+	expect_output("p", "ready\n");
+	kit_result(&kit, terminate_gently("p", 60000));
+	cr_assert(RESULT.running);
+	expect_output("p", "bye\n");
+	kit_until_event(&kit, MSG_RG_EXITED, "p");
+	cr_assert_eq(kit.msg.RG_EXITED.exit_code, 3);
+
+	kit_shell(&kit, "q", "trap '' TERM; echo ready; "
+	    "while :; do sleep 0.05; done", 0);
+	expect_output("q", "ready\n");
+	kit_result(&kit, terminate_gently("q", 100));
+	kit_until_event(&kit, MSG_RG_EXITED, "q");
+	cr_assert(span_is(kit.msg.RG_EXITED.signal, "kill"));
+
+	/* A leader that obeys takes those who don't with it. */
+	kit_shell(&kit, "r", "(trap '' TERM; exec sleep 300) & echo $!; "
+	    "trap 'exit 0' TERM; wait", 0);
+	kit_until_event(&kit, MSG_RG_OUTPUT, "r");
+	fd = watch((pid_t)atoi((const char *)kit.msg.RG_OUTPUT.data.p));
+	kit_result(&kit, terminate_gently("r", 60000));
+	kit_until_event(&kit, MSG_RG_CLOSED, "r");
+	await_gone(fd);
+
+	/* Whoever has no time left to wait says so again. */
+	kit_shell(&kit, "s", "trap '' TERM; echo ready; "
+	    "while :; do sleep 0.05; done", 0);
+	expect_output("s", "ready\n");
+	kit_result(&kit, terminate_gently("s", 60000));
+	kit_result(&kit, kit_terminate(&kit, "s"));
+	cr_assert(RESULT.running);
+	kit_until_event(&kit, MSG_RG_CLOSED, "s");
+}
+
+static uint32_t
+start_with(const char *id, const char *script, struct fields_GR_START start)
+{
+	uint8_t bytes[512];
+	struct writer w = { .p = bytes, .cap = sizeof(bytes),
+		.max = sizeof(bytes) };
+
+	proto_list_add(&w, span_str("/bin/sh"));
+	proto_list_add(&w, span_str("-c"));
+	proto_list_add(&w, span_str(script));
+	start.has_id_int = true;
+	start.process_id = span_str(id);
+	start.directory = span_str("/");
+	start.argv = (struct span){ w.p, w.len };
+	return kit_send(&kit, MSG_GR_START, &start);
+}
+
+Test(runner, a_process_may_have_a_time_limit)
+{
+	kit_result(&kit, start_with("p", "sleep 300 | sleep 300",
+	    (struct fields_GR_START){ .has_run_ms = true, .run_ms = 100 }));
+	kit_until_event(&kit, MSG_RG_EXITED, "p");
+	cr_assert_eq(kit.msg.RG_EXITED.exit_code, 137);
+	kit_until_event(&kit, MSG_RG_CLOSED, "p");
+	kit_result(&kit, start_with("q", "exit 4", (struct fields_GR_START){
+	    .has_run_ms = true, .run_ms = UINT64_MAX }));
+	kit_until_event(&kit, MSG_RG_EXITED, "q");
+	cr_assert_eq(kit.msg.RG_EXITED.exit_code, 4);
+}
+
+static uint32_t
+resize(const char *id, uint32_t rows, uint32_t cols)
+{
+	struct fields_GR_RESIZE resize = {
+		.has_id_int = true,
+		.process_id = span_str(id),
+		.rows = rows,
+		.cols = cols,
+	};
+
+	return kit_send(&kit, MSG_GR_RESIZE, &resize);
+}
+
+Test(runner, terminals_have_the_size_that_is_asked_for)
+{
+	struct fields_GR_START size = { .tty = true, .has_rows = true,
+		.rows = 7, .has_cols = true, .cols = 300 };
+
+	kit_result(&kit, start_with("p", "trap 'stty size; exit 0' WINCH; "
+	    "stty size; while :; do sleep 0.05; done", size));
+	expect_output("p", "7 300\r\n");
+	kit_result(&kit, resize("p", 65535, 1));
+	expect_output("p", "65535 1\r\n");
+	kit_until_event(&kit, MSG_RG_CLOSED, "p");
+	kit_result(&kit, resize("p", 1, 1));
+	expect_error(resize("p", 0, 1), -32602, "rows");
+	expect_error(resize("p", 1, 65536), -32602, "cols");
+	expect_error(resize("none", 1, 1), -32600, "unknown process");
+	kit_shell(&kit, "q", "sleep 60", 0);
+	expect_error(resize("q", 1, 1), -32600, "terminal");
+	size.tty = false;
+	expect_error(start_with("r", "true", size), -32602, "size");
+	size.tty = true;
+	size.rows = 0;
+	expect_error(start_with("r", "true", size), -32602, "size");
+}
+
+static uint32_t
+close_stdin(const char *id)
+{
+	struct fields_GR_CLOSE_STDIN close_it = {
+		.has_id_int = true,
+		.process_id = span_str(id),
+	};
+
+	return kit_send(&kit, MSG_GR_CLOSE_STDIN, &close_it);
+}
+
+Test(runner, standard_input_ends_behind_what_was_written)
+{
+	static char block[65536];
+	uint32_t last, end;
+	char id[16];
+	int i;
+
+	kit_shell(&kit, "p", "sleep 0.2; wc -c", KIT_STDIN);
+	for (i = 0; i < 20; i++) {
+		snprintf(id, sizeof(id), "w%d", i);
+		last = kit_write(&kit, "p", id, block, sizeof(block));
+	}
+	end = close_stdin("p");
+	/* Answered behind the writes that wait, so in this order. */
+	kit_result(&kit, last);
+	cr_assert_eq(RESULT.write_status, WRITE_ACCEPTED);
+	kit_result(&kit, end);
+	cr_assert_eq(RESULT.write_status, WRITE_ACCEPTED);
+	expect_output("p", "1310720\n");
+	kit_result(&kit, kit_write(&kit, "p", "w19", block, 1));
+	cr_assert_eq(RESULT.write_status, WRITE_ACCEPTED);
+	kit_result(&kit, kit_write(&kit, "p", "new", block, 1));
+	cr_assert_eq(RESULT.write_status, WRITE_CLOSED);
+	kit_result(&kit, close_stdin("p"));
+	cr_assert_eq(RESULT.write_status, WRITE_ACCEPTED);
+	kit_result(&kit, close_stdin("none"));
+	cr_assert_eq(RESULT.write_status, WRITE_UNKNOWN);
+	kit_shell(&kit, "q", "sleep 60", 0);
+	kit_result(&kit, close_stdin("q"));
+	cr_assert_eq(RESULT.write_status, WRITE_CLOSED);
+	kit_shell(&kit, "r", "sleep 60", KIT_TTY);
+	expect_error(close_stdin("r"), -32600, "terminal");
+}
+
+/* A close that waits goes with the attachment, as the writes before it do. */
+Test(runner, an_end_of_input_that_was_not_reached_can_be_asked_for_again)
+{
+	static char block[65536];
+	char id[16];
+	int i;
+
+	kit_shell(&kit, "p", "read go < /dev/tty 2>/dev/null; sleep 0.5; "
+	    "wc -c", KIT_STDIN);
+	for (i = 0; i < 20; i++) {
+		snprintf(id, sizeof(id), "w%d", i);
+		kit_write(&kit, "p", id, block, sizeof(block));
+	}
+	close_stdin("p");
+	kit_attach(&kit, 1);
+	for (i = 0; i < 20; i++) {
+		snprintf(id, sizeof(id), "w%d", i);
+		kit_write(&kit, "p", id, block, sizeof(block));
+	}
+	kit_result(&kit, close_stdin("p"));
+	expect_output("p", "1310720\n");
+}
+
+static uint32_t
+list(uint64_t after)
+{
+	struct fields_GR_LIST list = { .has_id_int = true,
+		.has_after = true, .after = after };
+
+	return kit_send(&kit, MSG_GR_LIST, &list);
+}
+
+Test(runner, processes_are_listed)
+{
+	struct fields_PROCESS process;
+	struct span processes;
+
+	kit_result(&kit, list(0));
+	cr_assert(RESULT.has_processes && RESULT.processes.len == 0);
+	kit_shell(&kit, "one", "echo hi; kill -QUIT $$", 0);
+	kit_until_event(&kit, MSG_RG_CLOSED, "one");
+	kit_shell(&kit, "two", "sleep 60", KIT_TTY);
+	kit_result(&kit, list(0));
+	cr_assert_not(RESULT.has_next);
+	processes = RESULT.processes;
+	cr_assert_eq(proto_record_next(&processes, &proto_process, &process),
+	    1);
+	cr_assert(span_is(process.process_id, "one"));
+	cr_assert(span_is(process.program, "sh"));
+	cr_assert(process.closed && !process.running && !process.tty);
+	cr_assert(process.exit_code == 131 && process.last_seq == 3);
+	cr_assert(span_is(process.signal, "quit"));
+	cr_assert_eq(proto_record_next(&processes, &proto_process, &process),
+	    1);
+	cr_assert(span_is(process.process_id, "two"));
+	cr_assert(!process.closed && process.running && process.tty);
+	cr_assert(!process.has_exit_code && !process.has_signal);
+	cr_assert_gt(process.started_ms, 0);
+	cr_assert_eq(proto_record_next(&processes, &proto_process, &process),
+	    0);
+}
+
+/* Ids may be long: then it takes more than one page. */
+Test(runner, long_lists_come_in_pages)
+{
+	struct fields_PROCESS process;
+	char id[PROTO_NAME_MAX + 1];
+	struct span processes;
+	int i, seen = 0, pages = 0;
+	uint64_t after = 0;
+
+	for (i = 0; i < 30; i++) {
+		snprintf(id, sizeof(id), "%0*d", PROTO_NAME_MAX, i);
+		kit_shell(&kit, id, "exit 0", 0);
+		kit_until_event(&kit, MSG_RG_CLOSED, id);
+	}
+	do {
+		kit_result(&kit, list(after));
+		processes = RESULT.processes;
+		while (proto_record_next(&processes, &proto_process,
+			   &process) == 1)
+			cr_assert_eq(atoi((const char *)process.process_id.p +
+			    PROTO_NAME_MAX - 2) % 100, seen++);
+		after = RESULT.next;
+		pages++;
+	} while (RESULT.has_next);
+	cr_assert_eq(seen, 30);
+	cr_assert_eq(pages, 3);
 }

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: ISC */
+/* process/list: what runs, and what can still be read; in pages. */
+#include "config.h"
+
+#include <string.h>
+
+#include "broker/runner/runner.h"
+#include "common/signame.h"
+
+/* Bytes of one page; the largest item fits what is left of a message. */
+#define PAGE_BYTES (PROTO_CHUNK_MAX - 8192)
+
+static void
+put_child(struct writer *w, const struct child *child)
+{
+	char name[SIGNAME_SIZE];
+	struct fields_PROCESS process = {
+		.process_id = { child->id, child->id_len },
+		.last_seq = outlog_next_seq(child->log) - 1,
+		.has_exit_code = child->exited,
+		.exit_code = child->exit_code,
+		.has_signal = child->signal != 0,
+		.signal = span_str(signame_text(child->signal, name)),
+		.has_program = child->program != NULL,
+		.has_tty = true,
+		.tty = child->tty,
+		.has_running = true,
+		.running = !child->exited,
+		.has_closed = true,
+		.closed = child->closed,
+		.has_started_ms = true,
+		.started_ms = child->started_ms,
+	};
+
+	if (child->program != NULL)
+		process.program = span_str(child->program);
+	proto_record_add(w, &proto_process, &process);
+}
+
+void
+list_answer(struct attach *attach, const struct call *call,
+    const struct fields_GR_LIST *msg)
+{
+	struct fields_RG_RESULT result = { .has_processes = true };
+	struct child *child;
+	struct writer w;
+
+	writer_init(&w, PROTO_CHUNK_MAX);
+	/* They stand in the order of their serials. */
+	TAILQ_FOREACH(child, &attach->runner->children, entry) {
+		if (child->serial <= msg->after)
+			continue;
+		if (w.len > PAGE_BYTES) {
+			result.has_next = true;
+			break;
+		}
+		put_child(&w, child);
+		result.next = child->serial;
+	}
+	result.processes = (struct span){ w.p, w.len };
+	if (w.failed)
+		attach_error(attach, call, MSG_GR_LIST, -32603,
+		    "out of memory");
+	else
+		attach_result(attach, call, MSG_GR_LIST, &result);
+	writer_clear(&w);
+}

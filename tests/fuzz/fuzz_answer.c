@@ -26,18 +26,16 @@ answer(struct outq *q, uint16_t type, const union proto_any *msg)
 		return answer_result(q, &msg->RG_RESULT);
 	case MSG_RG_ERROR:
 		return answer_error(q, &msg->RG_ERROR);
-	case MSG_RG_BULK_BEGIN:
-		return answer_bulk_begin(q, &msg->RG_RESULT);
-	case MSG_RG_BULK_PART:
-		return answer_bulk_part(q, &msg->RG_BULK_PART, 1);
-	case MSG_RG_BULK_END:
-		return answer_bulk_end(q, &msg->RG_RESULT);
 	case MSG_RG_OUTPUT:
-		return answer_output(q, &msg->RG_OUTPUT);
+		return answer_output(q, msg);
 	case MSG_RG_EXITED:
-		return answer_exited(q, &msg->RG_EXITED);
+		return answer_exited(q, msg);
+	case MSG_RG_FS_APPEARED:
+		return answer_appeared(q, msg);
+	case MSG_RG_HTTP_BODY:
+		return answer_http_body(q, msg);
 	default:
-		return answer_closed(q, &msg->RG_CLOSED);
+		return answer_closed(q, msg);
 	}
 }
 
@@ -70,8 +68,8 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const uint16_t types[] = { MSG_RG_RESULT, MSG_RG_ERROR,
-		MSG_RG_BULK_BEGIN, MSG_RG_BULK_PART, MSG_RG_BULK_END,
-		MSG_RG_OUTPUT, MSG_RG_EXITED, MSG_RG_CLOSED };
+		MSG_RG_OUTPUT, MSG_RG_EXITED, MSG_RG_CLOSED,
+		MSG_RG_FS_APPEARED, MSG_RG_HTTP_BODY };
 	const struct proto_row *row;
 	union proto_any msg;
 	struct outq q;

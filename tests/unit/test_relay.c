@@ -229,7 +229,7 @@ bulk_part(uint64_t seq, size_t count)
 	static uint8_t bytes[1000];
 	struct proto_chunk chunk = { .stream = STREAM_STDERR,
 		.data = { bytes, sizeof(bytes) } };
-	struct fields_RG_BULK_PART m;
+	struct fields_RG_BULK_PART m = { .has_chunks = true };
 	struct writer w;
 	size_t i;
 

@@ -42,39 +42,54 @@ hello_bytes(char *out, const char *resume)
 }
 
 static void
-connect_batch(const struct server *server, const char *hello, size_t len)
+connect_begin(struct client *c, const struct server *server,
+    const char *hello, size_t len)
 {
-	struct client c[CONNECT_FLYING];
+	client_begin(c, server);
+	fcntl(c->fd, F_SETFL, 0);
+	client_write(c, hello, len);
+}
+
+static void
+connect_end(struct client *c)
+{
 	struct frame frame;
+
+	while (!client_upgraded(c))
+		client_fill(c, 0);
+	rpc_wait(c, 1, &frame);
+	client_close(c);
+}
+
+/* So many, a few of them always under way. */
+static void
+connect_many(const struct server *server, unsigned n)
+{
+	char hello[CLIENT_TEXT_MAX * 2];
+	size_t len = hello_bytes(hello, NULL);
+	struct client c[CONNECT_FLYING];
 	unsigned i;
 
-	for (i = 0; i < CONNECT_FLYING; i++) {
-		client_begin(&c[i], server);
-		fcntl(c[i].fd, F_SETFL, 0);
-		client_write(&c[i], hello, len);
-	}
-	for (i = 0; i < CONNECT_FLYING; i++) {
-		while (!client_upgraded(&c[i]))
-			client_fill(&c[i], 0);
-		rpc_wait(&c[i], 1, &frame);
-		client_close(&c[i]);
+	for (i = 0; i < n + CONNECT_FLYING; i++) {
+		if (i >= CONNECT_FLYING)
+			connect_end(&c[i % CONNECT_FLYING]);
+		if (i < n)
+			connect_begin(&c[i % CONNECT_FLYING], server, hello,
+			    len);
 	}
 }
 
 void
 row_connect(struct run *run)
 {
-	unsigned i, n = times(run, CONNECTS) / CONNECT_FLYING * CONNECT_FLYING;
-	char hello[CLIENT_TEXT_MAX * 2];
-	size_t len = hello_bytes(hello, NULL);
+	unsigned n = times(run, CONNECTS);
 	struct usage before, after;
 	uint64_t start, took;
 
-	connect_batch(run->server, hello, len);
+	connect_many(run->server, CONNECT_FLYING);
 	usage_cpu(run->server->pid, &before);
 	start = now_ns();
-	for (i = 0; i < n; i += CONNECT_FLYING)
-		connect_batch(run->server, hello, len);
+	connect_many(run->server, n);
 	took = now_ns() - start;
 	usage_cpu(run->server->pid, &after);
 	usage_minus(&after, &after, &before);

@@ -18,14 +18,45 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const char *
-answer(struct outq *q, uint16_t type, const union proto_any *msg)
+static struct answer_bulk bulk;
+
+/* A long answer that has begun, of a method that the input chooses. */
+static void
+begin_long(struct outq *q, uint8_t which)
 {
+	static const uint16_t methods[] = { MSG_GR_READ, MSG_GR_FS_READ_FILE,
+		MSG_GR_FS_READ_DIRECTORY, MSG_GR_FS_WALK };
+	struct fields_RG_RESULT m = {
+		.method = methods[which % 4],
+		.has_id_int = true,
+	};
+
+	bulk = (struct answer_bulk){ 0 };
+	if (answer_bulk_begin(q, &bulk, 1, &m) != NULL)
+		abort();
+	outq_clear(q);
+}
+
+static const char *
+answer(struct outq *q, uint16_t type, const union proto_any *msg,
+    uint8_t which)
+{
+	uint64_t cost;
+
 	switch (type) {
 	case MSG_RG_RESULT:
 		return answer_result(q, &msg->RG_RESULT);
 	case MSG_RG_ERROR:
 		return answer_error(q, &msg->RG_ERROR);
+	case MSG_RG_BULK_BEGIN:
+		bulk = (struct answer_bulk){ 0 };
+		return answer_bulk_begin(q, &bulk, 1, &msg->RG_RESULT);
+	case MSG_RG_BULK_PART:
+		begin_long(q, which);
+		return answer_bulk_part(q, &bulk, &msg->RG_BULK_PART, &cost);
+	case MSG_RG_BULK_END:
+		begin_long(q, which);
+		return answer_bulk_end(q, &bulk, &msg->RG_RESULT);
 	case MSG_RG_OUTPUT:
 		return answer_output(q, msg);
 	case MSG_RG_EXITED:
@@ -68,6 +99,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const uint16_t types[] = { MSG_RG_RESULT, MSG_RG_ERROR,
+		MSG_RG_BULK_BEGIN, MSG_RG_BULK_PART, MSG_RG_BULK_END,
 		MSG_RG_OUTPUT, MSG_RG_EXITED, MSG_RG_CLOSED,
 		MSG_RG_FS_APPEARED, MSG_RG_HTTP_BODY };
 	const struct proto_row *row;
@@ -80,7 +112,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (proto_decode(row, data + 1, size - 1, &msg) != PROTO_OK)
 		return 0;
 	outq_init(&q);
-	if (answer(&q, row->type, &msg) == NULL)
+	if (answer(&q, row->type, &msg, data[0] / 16) == NULL)
 		check(&q);
 	else if (q.len != 0)
 		abort();

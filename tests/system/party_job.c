@@ -211,8 +211,8 @@ party_job_replies(struct party *party, struct party_job *job)
 	struct json_object *reply;
 	int rc = 0;
 
-	if (job->starting > 0 && !party->leaving && (reply = call_take_reply(party->call,
-	    job->starting)) != NULL) {
+	if (job->starting > 0 && !party->leaving && (reply = call_take_reply(
+	    party->call, job->starting)) != NULL) {
 		rc = party_started(party, job, reply);
 		json_object_put(reply);
 	}

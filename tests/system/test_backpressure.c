@@ -330,6 +330,25 @@ out:
 	call_free(call);
 }
 
+/* Who does not read cannot keep the server from ending, either. */
+static void
+story_stop(struct daemon *daemon)
+{
+	struct call *call = call_attach(daemon_url(daemon), NULL);
+	struct flood flood = { .dir = daemon_dir(daemon), .id = "last" };
+	uint64_t began;
+	int status;
+
+	tap_ok(start(call, daemon, PARTY_FLOOD, "last") == 0 &&
+	    wait_until(flood_is_held, &flood, PRESSURE_MS) == 0,
+	    "a flood that is held");
+	began = clock_ms();
+	status = daemon_stop(daemon, PRESSURE_MS);
+	tap_ok(status == 0, "holdfastd ends with %d after %" PRIu64 " ms",
+	    status, clock_ms() - began);
+	call_free(call);
+}
+
 int
 main(void)
 {
@@ -342,8 +361,7 @@ main(void)
 		story_unread_stdin(daemon);
 		story_stuffed(daemon);
 		story_detached(daemon);
-		tap_ok(daemon_stop(daemon, PRESSURE_MS) == 0,
-		    "holdfastd ends with 0");
+		story_stop(daemon);
 		tap_ok(daemon_check_clean(daemon, PRESSURE_MS) == 0,
 		    "nothing is left behind");
 	}

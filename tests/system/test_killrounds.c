@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -154,6 +155,24 @@ moment_flood(struct rounds *r)
 	    rounds_random(r, 1000000) + 1);
 }
 
+/* A long answer is on its way; nobody waits for it afterwards. */
+static int
+moment_long_answer(struct rounds *r)
+{
+	return call_send(party_call(r->parties[FLOOD]), "process/read",
+	    call_process_params("flood")) == -1 ? -1 : 0;
+}
+
+/* What is sent to a gateway that hangs has been taken by the kernel only. */
+static int
+moment_hung(struct rounds *r)
+{
+	kill(party_gateway(r->parties[WORK]), SIGSTOP);
+	if (party_ballast(r->parties[WORK], r->pipes, 20, 3000) == -1)
+		return -1;
+	return party_ask_output(r->parties[WORK], r->terminal, 3000);
+}
+
 static int
 moment_slow(struct rounds *r)
 {
@@ -175,6 +194,8 @@ static const struct moment {
 	{ "long poll", WORK, moment_poll },
 	{ "full speed", FLOOD, moment_flood },
 	{ "slow reader", SLOW, moment_slow },
+	{ "long answer", FLOOD, moment_long_answer },
+	{ "hung", WORK, moment_hung },
 };
 
 #define NMOMENTS (sizeof(moments) / sizeof(moments[0]))

@@ -329,7 +329,8 @@ story_deadline(struct daemon *daemon)
 	kill(broker, SIGCONT);
 	reply = call_wait(call, id, SESSION_MS);
 	tap_ok(call_error_code(reply) == SESSION_UNKNOWN,
-	    "a resume that the broker sees after the deadline loses: %s", json_object_to_json_string(reply));
+	    "a resume that the broker sees after the deadline loses: %s",
+	    json_object_to_json_string(reply));
 	json_object_put(reply);
 	tap_ok(initialize(call, NULL) == 0, "that connection gets a new one");
 	free(session);

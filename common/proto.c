@@ -42,13 +42,15 @@ static const struct proto_row rows[] = {
 #undef M
 };
 
-const struct proto_row proto_process = {
-	.name = "PROCESS",
-	.max = PROTO_CHUNK_MAX,
-	.fields = rows_PROCESS,
-	.nfields = sizeof(rows_PROCESS) / sizeof(rows_PROCESS[0]),
-	.size = sizeof(struct fields_PROCESS),
-};
+#define RECORD(list) { \
+	.name = #list, \
+	.max = PROTO_CHUNK_MAX, \
+	.fields = rows_##list, \
+	.nfields = sizeof(rows_##list) / sizeof(rows_##list[0]), \
+	.size = sizeof(struct fields_##list), \
+}
+const struct proto_row proto_process = RECORD(PROCESS);
+const struct proto_row proto_gap = RECORD(GAP);
 
 #define NROWS (sizeof(rows) / sizeof(rows[0]))
 
@@ -243,6 +245,22 @@ field_given(const struct proto_field *field, const void *msg)
 	return *(const bool *)((const char *)msg + field->has);
 }
 
+bool
+proto_member(const struct proto_field *field, const void *msg,
+    struct span *bytes)
+{
+	const char *at = (const char *)msg + field->offset;
+	size_t exact = kind_length(field->kind);
+
+	if (!field_given(field, msg))
+		return false;
+	if (exact != 0)
+		*bytes = (struct span){ (const uint8_t *)at, exact };
+	else
+		memcpy(bytes, at, sizeof(*bytes));
+	return true;
+}
+
 static const struct proto_field *
 row_field(const struct proto_row *row, uint16_t tag)
 {
@@ -404,6 +422,13 @@ proto_encode(struct writer *w, uint16_t type, const void *msg)
 		w->failed = 1;
 	else
 		row_encode(w, row, msg);
+}
+
+void
+proto_record_put(struct writer *w, const struct proto_row *record,
+    const void *item)
+{
+	row_encode(w, record, item);
 }
 
 void

@@ -225,7 +225,12 @@ enum proto_auth {
 	T(LAST_SEQ, 165, U64, 8) \
 	T(AFTER, 166, U64, 8) \
 	T(NEXT, 167, U64, 8) \
-	T(PROCESSES, 168, LIST, PROTO_CHUNK_MAX)
+	T(PROCESSES, 168, LIST, PROTO_CHUNK_MAX) \
+	T(REPEATED, 169, BOOL, 1) \
+	T(GAP, 170, BYTES, 64) \
+	T(FROM_SEQ, 171, U64, 8) \
+	T(TO_SEQ, 172, U64, 8) \
+	T(BYTES, 173, U64, 8)
 
 /* How a field's bytes are read. */
 enum proto_kind {
@@ -500,7 +505,9 @@ enum proto_sandbox { SANDBOX_NONE, SANDBOX_LINUX };
 	F(L, STATUS, status, MAY) \
 	F(L, ANSWER_HEADERS, answer_headers, MAY) \
 	F(L, PROCESSES, processes, MAY) \
-	F(L, NEXT, next, MAY)
+	F(L, NEXT, next, MAY) \
+	F(L, REPEATED, repeated, MAY) \
+	F(L, GAP, gap, MAY)
 #define FIELDS_RG_ERROR(F, L) \
 	FIELDS_CALL(F, L) \
 	F(L, METHOD, method, MUST) \
@@ -546,6 +553,12 @@ enum proto_sandbox { SANDBOX_NONE, SANDBOX_LINUX };
 	F(L, RUNNING, running, MAY) \
 	F(L, CLOSED, closed, MAY) \
 	F(L, STARTED_MS, started_ms, MAY)
+
+/* And what a GAP field carries. */
+#define FIELDS_GAP(F, L) \
+	F(L, FROM_SEQ, from_seq, MUST) \
+	F(L, TO_SEQ, to_seq, MUST) \
+	F(L, BYTES, bytes, MAY)
 
 /*
  * Every message: name, number, fields, from, to, phases, largest length in
@@ -663,7 +676,7 @@ PROTO_TAGS(T)
 	L(BR_CONFIG) L(BR_END) L(GR_ACK) L(GR_START) L(GR_READ) L(GR_WRITE) \
 	L(GR_SIGNAL) L(GR_TERMINATE) L(GR_RESIZE) L(GR_CLOSE_STDIN) \
 	L(GR_LIST) L(RG_RESULT) L(RG_ERROR) L(RG_BULK_PART) L(RG_OUTPUT) \
-	L(RG_EXITED) L(RG_CLOSED) L(PROCESS) \
+	L(RG_EXITED) L(RG_CLOSED) L(PROCESS) L(GAP) \
 	L(GR_FS_PATH) L(GR_FS_WRITE_FILE) L(GR_FS_TREE) L(GR_FS_WALK) \
 	L(GR_FS_COPY) L(GR_FS_OPEN) L(GR_FS_BLOCK) L(GR_FS_CLOSE) \
 	L(GR_FS_WATCH) L(RG_FS_APPEARED) L(GR_HTTP) L(RG_HTTP_BODY)
@@ -753,11 +766,21 @@ enum proto_error proto_decode(const struct proto_row *row, const void *bytes,
 void proto_encode(struct writer *w, uint16_t type, const void *msg);
 
 /*
- * Items of a list that have fields of their own: add one, and take the next
- * into "*item", the struct of the record's fields: 1, 0 at the end, or -1
- * when it is malformed.
+ * The bytes of a member of a decoded struct, a number's as they are in
+ * memory; false when it is not there.
+ */
+bool proto_member(const struct proto_field *field, const void *msg,
+    struct span *bytes);
+
+/*
+ * Fields whose bytes are fields themselves, and items of a list that are: add
+ * one, and take the next into "*item", the struct of the record's fields: 1, 0
+ * at the end, or -1 when it is malformed.
  */
 extern const struct proto_row proto_process;	/* struct fields_PROCESS */
+extern const struct proto_row proto_gap;	/* struct fields_GAP */
+void proto_record_put(struct writer *w, const struct proto_row *record,
+    const void *item);
 void proto_record_add(struct writer *w, const struct proto_row *record,
     const void *item);
 int proto_record_next(struct span *list, const struct proto_row *record,

@@ -226,6 +226,8 @@ write_members(struct jsonw *w, const struct result_row *row,
     const struct fields_RG_RESULT *m)
 {
 	for (; row->name != NULL; row++) {
+		if (!value_shown(row, value_given(m, row)))
+			continue;
 		jsonw_key(w, row->name);
 		value_write(w, row, value_at(m, row), value_given(m, row));
 	}

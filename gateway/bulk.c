@@ -146,6 +146,8 @@ answer_bulk_end(struct outq *q, struct answer_bulk *bulk,
 		return no_memory;
 	value_close(w, bulk->row);
 	for (; row->name != NULL; row++) {
+		if (!value_shown(row, value_given(m, row)))
+			continue;
 		jsonw_key(w, row->name);
 		value_write(w, row, value_at(m, row), value_given(m, row));
 	}

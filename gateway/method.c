@@ -127,6 +127,11 @@ static const struct param_row resize_params[] = {
 	P_END
 };
 
+static const struct param_row list_params[] = {
+	P("after", U64, NULL, TAG_AFTER),
+	P_END
+};
+
 /* Every file method takes a path, and may be asked to do it in a sandbox. */
 #define P_FILE \
 	P("path", PATH, YES, TAG_PATH), \
@@ -243,6 +248,7 @@ static const struct param_row http_params[] = {
 static const struct result_row start_results[] = {
 	R("processId", STRING, process_id, NULL),
 	R("sandboxType", WORD, sandbox_type, sandbox_words),
+	R("holdfast", REPEATED, repeated, NULL),
 	R_END
 };
 
@@ -254,6 +260,7 @@ static const struct result_row read_results[] = {
 	R("closed", BOOL, closed, NULL),
 	R("failure", STRING_NULL, failure, NULL),
 	R("sandboxDenied", BOOL_FALSE, sandbox_denied, NULL),
+	R("holdfast", GAP, gap, NULL),
 	R_END
 };
 
@@ -322,6 +329,12 @@ static const struct result_row http_results[] = {
 	R_END
 };
 
+static const struct result_row list_results[] = {
+	R("processes", PROCESSES, processes, NULL),
+	R("next", U64_NULL, next, NULL),
+	R_END
+};
+
 static const struct result_row no_results[] = { R_END };
 
 #define M_RUNNER(name, family, message, params, results) \
@@ -356,6 +369,7 @@ static const struct method methods[] = {
 	M_HERE("initialize", NONE, INITIALIZE, initialize_params, false),
 	M_RUNNER("process/closeStdin", EXEC, CLOSE_STDIN, process_params,
 	    write_results),
+	M_RUNNER("process/list", EXEC, LIST, list_params, list_results),
 	M_RUNNER("process/read", EXEC, READ, read_params, read_results),
 	M_RUNNER("process/resize", EXEC, RESIZE, resize_params, no_results),
 	M_RUNNER("process/signal", EXEC, SIGNAL, signal_params, no_results),

@@ -58,6 +58,7 @@ enum result_kind {
 	RESULT_STRING_NULL,	/* null when it is not there */
 	RESULT_U32,
 	RESULT_U64,
+	RESULT_U64_NULL,
 	RESULT_I64,
 	RESULT_I64_NULL,
 	RESULT_BOOL,
@@ -65,6 +66,10 @@ enum result_kind {
 	RESULT_WORD,		/* its index comes */
 	RESULT_URI,		/* a path; a file URI for the client */
 	RESULT_HEADERS,		/* of an HTTP answer */
+	RESULT_PROCESSES,
+	/* Extensions, left out when there is nothing to say. */
+	RESULT_REPEATED,
+	RESULT_GAP,
 	/* These can come in parts, and stand before the others. */
 	RESULT_CHUNKS,
 	RESULT_BASE64,

@@ -8,6 +8,7 @@
 #include "common/base64.h"
 #include "gateway/fileuri.h"
 #include "gateway/jsonw.h"
+#include "gateway/process.h"
 #include "gateway/value.h"
 
 #define ESCAPED 6	/* the most one byte of a string takes */
@@ -106,6 +107,16 @@ write_u64(struct jsonw *w, const struct result_row *row, const void *at,
 	(void)given;
 	memcpy(&number, at, sizeof(number));
 	jsonw_u64(w, number);
+}
+
+static void
+write_u64_null(struct jsonw *w, const struct result_row *row, const void *at,
+    bool given)
+{
+	if (given)
+		write_u64(w, row, at, given);
+	else
+		jsonw_null(w);
 }
 
 static void
@@ -394,6 +405,61 @@ add_headers(struct jsonw *w, struct span part)
 	}
 }
 
+/* What a session has beyond others, as members of one object. */
+
+static void
+write_repeated(struct jsonw *w, const struct result_row *row, const void *at,
+    bool given)
+{
+	(void)row;
+	(void)given;
+	jsonw_object(w);
+	jsonw_key(w, "repeated");
+	jsonw_bool(w, *(const bool *)at);
+	jsonw_end_object(w);
+}
+
+static size_t
+most_gap(const void *at)
+{
+	(void)at;
+	return 2 * ITEM_TEXT;
+}
+
+static bool
+sound_gap(const struct result_row *row, const void *at, bool given)
+{
+	struct fields_GAP gap;
+	struct span bytes = span_at(at);
+
+	(void)row;
+	return !given || proto_decode(&proto_gap, bytes.p, bytes.len, &gap) ==
+	    PROTO_OK;
+}
+
+static void
+write_gap(struct jsonw *w, const struct result_row *row, const void *at,
+    bool given)
+{
+	struct span bytes = span_at(at);
+	struct fields_GAP gap;
+
+	(void)row;
+	(void)given;
+	proto_decode(&proto_gap, bytes.p, bytes.len, &gap);
+	jsonw_object(w);
+	jsonw_key(w, "gap");
+	jsonw_object(w);
+	jsonw_key(w, "fromSeq");
+	jsonw_u64(w, gap.from_seq);
+	jsonw_key(w, "toSeq");
+	jsonw_u64(w, gap.to_seq);
+	jsonw_key(w, "bytes");
+	write_u64_null(w, NULL, &gap.bytes, gap.has_bytes);
+	jsonw_end_object(w);
+	jsonw_end_object(w);
+}
+
 /* Kinds of one piece, and, with "add", kinds that can have many. */
 static const struct kind {
 	bool (*sound)(const struct result_row *row, const void *at,
@@ -407,6 +473,7 @@ static const struct kind {
 	uint64_t (*cost)(struct span part);
 	bool text;		/* a string; an array otherwise */
 	bool streams;
+	bool extends;		/* left out when it is not given */
 	size_t part, part_has;	/* in struct fields_RG_BULK_PART */
 } kinds[RESULT_KINDS] = {
 	[RESULT_STRING] = { .sound = sound_given, .most = most_string,
@@ -417,6 +484,12 @@ static const struct kind {
 	    .write = write_u32 },
 	[RESULT_U64] = { .sound = sound_given, .most = most_number,
 	    .write = write_u64 },
+	[RESULT_U64_NULL] = { .sound = sound_always, .most = most_number,
+	    .write = write_u64_null },
+	[RESULT_REPEATED] = { .sound = sound_always, .most = most_gap,
+	    .write = write_repeated, .extends = true },
+	[RESULT_GAP] = { .sound = sound_gap, .most = most_gap,
+	    .write = write_gap, .extends = true },
 	[RESULT_I64] = { .sound = sound_given, .most = most_number,
 	    .write = write_i64 },
 	[RESULT_I64_NULL] = { .sound = sound_always, .most = most_number,
@@ -452,6 +525,9 @@ static const struct kind {
 	[RESULT_HEADERS] = { .part_sound = headers_sound,
 	    .part_most = most_headers, .add = add_headers,
 	    .cost = cost_bytes },
+	[RESULT_PROCESSES] = { .part_sound = process_list_sound,
+	    .part_most = process_list_most, .add = process_list_write,
+	    .cost = cost_bytes },
 #undef MANY
 };
 
@@ -475,6 +551,12 @@ value_sound(const struct result_row *row, const void *at, bool given)
 	if (kind->add != NULL)
 		return kind->part_sound(span_at(at));
 	return kind->sound(row, at, given);
+}
+
+bool
+value_shown(const struct result_row *row, bool given)
+{
+	return given || !kinds[row->kind].extends;
 }
 
 size_t

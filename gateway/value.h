@@ -27,6 +27,9 @@ bool value_given(const struct fields_RG_RESULT *m,
  */
 bool value_sound(const struct result_row *row, const void *at, bool given);
 
+/* Whether it is written at all: extensions without a value are not. */
+bool value_shown(const struct result_row *row, bool given);
+
 /* The most bytes of text that it takes. */
 size_t value_most(const struct result_row *row, const void *at);
 

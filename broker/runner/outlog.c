@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/runner/losses.h"
 #include "broker/runner/outlog.h"
 
 #define SEGMENT_MIN 1024
@@ -54,6 +55,7 @@ struct outlog {
 	uint64_t keep;
 	uint64_t changes;	/* evictions, for cursors */
 	struct outlog_gap gap;
+	struct losses losses;
 };
 
 /* For whichever log grows next: many floods need no more of them than one. */
@@ -86,6 +88,7 @@ outlog_free(struct outlog *log)
 		free(segment);
 	}
 	outlog_trim();
+	losses_clear(&log->losses);
 	free(log);
 }
 
@@ -151,6 +154,7 @@ outlog_evict(struct outlog *log, const struct record *record)
 	log->used -= record_cost(record);
 	log->gap.chunks++;
 	log->gap.bytes += record->len;
+	losses_note(&log->losses, record->seq, record->len);
 	log->changes++;
 	segment->start += RECORD_SIZE(record->len);
 	if (segment->start == segment->end)
@@ -447,6 +451,19 @@ outlog_gap(const struct outlog *log, struct outlog_gap *gap)
 
 	*gap = log->gap;
 	gap->first_kept = oldest != NULL ? oldest->seq : log->next_seq;
+}
+
+void
+outlog_mark(struct outlog *log, uint64_t seq)
+{
+	losses_mark(&log->losses, seq);
+}
+
+int
+outlog_lost(const struct outlog *log, uint64_t after, uint64_t *last,
+    uint64_t *bytes)
+{
+	return losses_after(&log->losses, after, last, bytes);
 }
 
 size_t

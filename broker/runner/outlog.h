@@ -123,6 +123,16 @@ int outlog_next(const struct outlog *log, struct outlog_cursor *cursor,
 /* What has been evicted. */
 void outlog_gap(const struct outlog *log, struct outlog_gap *gap);
 
+/*
+ * A reader has gone who has seen "seq" at most, so that what it will have lost
+ * when it comes back is to be known.
+ */
+void outlog_mark(struct outlog *log, uint64_t seq);
+
+/* See losses_after(). */
+int outlog_lost(const struct outlog *log, uint64_t after, uint64_t *last,
+    uint64_t *bytes);
+
 /* Bytes retained, chunk costs included; and memory taken for them. */
 size_t outlog_used(const struct outlog *log);
 size_t outlog_memory(const struct outlog *log);

@@ -48,6 +48,27 @@ fill_result(const struct child *child, uint64_t next_seq,
 	};
 }
 
+/* Name what the reader will miss; "bytes" holds what the result points to. */
+static void
+fill_gap(const struct child *child, uint64_t after,
+    struct fields_RG_RESULT *result, uint8_t bytes[GAP_SIZE])
+{
+	struct writer w = { .p = bytes, .cap = GAP_SIZE, .max = GAP_SIZE };
+	struct fields_GAP gap = { .from_seq = after + 1 };
+
+	/* The exit's number is among them, but that is never lost. */
+	if (child->exited && after == child->exit_seq)
+		after--;
+	else if (child->exited && gap.from_seq == child->exit_seq)
+		gap.from_seq++;
+	if (!outlog_lost(child->log, after, &gap.to_seq, &gap.bytes))
+		return;
+	gap.has_bytes = gap.bytes != UINT64_MAX;
+	proto_record_put(&w, &proto_gap, &gap);
+	result->has_gap = true;
+	result->gap = (struct span){ w.p, w.len };
+}
+
 static void
 child_let_go(struct child *child)
 {
@@ -89,8 +110,9 @@ fits(uint64_t count, uint64_t bytes)
 
 static void
 answer_whole(struct attach *attach, const struct call *call,
-    struct child *child, const struct outlog_span *span)
+    struct child *child, uint64_t after, const struct outlog_span *span)
 {
+	uint8_t gap[GAP_SIZE];
 	struct outlog_cursor cursor = { .seq = span->first };
 	struct fields_RG_RESULT result;
 	struct outlog_chunk chunk;
@@ -103,6 +125,7 @@ answer_whole(struct attach *attach, const struct call *call,
 	if (w.failed)
 		fatalx("no memory for an answer");
 	fill_result(child, span->next_seq, &result);
+	fill_gap(child, after, &result, gap);
 	result.has_chunks = true;
 	result.chunks = (struct span){ w.p, w.len };
 	attach_sent(attach, child, 0, UNACKED_READ, span->bytes);
@@ -133,6 +156,8 @@ bulk_begin(struct attach *attach, struct parked_read *read,
 	attach->bulk_cursor = (struct outlog_cursor){ .seq = span->first };
 	attach->bulk_left = span->count;
 	fill_result(read->child, span->next_seq, &attach->bulk_result);
+	fill_gap(read->child, read->after, &attach->bulk_result,
+	    attach->bulk_gap);
 	child_set_keep(read->child);
 	bulk_message(attach, MSG_RG_BULK_BEGIN, &attach->bulk_result);
 }
@@ -207,7 +232,8 @@ answer_due(struct attach *attach, struct parked_read *read)
 		bulk_begin(attach, read, &span);
 		return;
 	} else {
-		answer_whole(attach, &read->call, read->child, &span);
+		answer_whole(attach, &read->call, read->child, read->after,
+		    &span);
 	}
 	read_free(read);
 }

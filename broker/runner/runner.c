@@ -50,6 +50,16 @@ hold_cb(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+/* Whoever was attached may ask after any number told so far. */
+static void
+mark_all(struct runner *runner)
+{
+	struct child *child;
+
+	TAILQ_FOREACH(child, &runner->children, entry)
+		outlog_mark(child->log, outlog_next_seq(child->log) - 1);
+}
+
 void
 runner_detach(struct runner *runner)
 {
@@ -60,6 +70,7 @@ runner_detach(struct runner *runner)
 	workers_detach(runner);
 	runner->attach = NULL;
 	attach_free(attach);
+	mark_all(runner);
 	hold_start(runner);
 	event_active(runner->pump, EV_TIMEOUT, 0);
 }
@@ -70,6 +81,8 @@ runner_attach(struct runner *runner, int fd, uint64_t generation)
 	struct child *child, *next;
 
 	/* The socket of the one before is closed unread. */
+	if (runner->attach != NULL)
+		mark_all(runner);
 	workers_detach(runner);
 	attach_free(runner->attach);
 	runner->attach = NULL;

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "broker/runner/digest.h"
 #include "broker/runner/outlog.h"
 #include "broker/runner/work.h"
 #include "broker/runner/writeid.h"
@@ -34,6 +35,7 @@ struct worker;
 #define PARKED_WRITES_HARD (64 * 1024 * 1024)
 #define STDIN_QUEUE_MAX (256 * 1024)	/* bytes queued for one process */
 #define ENVIRONMENT_MAX (8 * 1024 * 1024) /* bytes; execve(2) has its own */
+#define GAP_SIZE 64		/* bytes, see TAG_GAP */
 #define LOST_GRACE_MS 1000	/* SIGTERM to SIGKILL without a broker */
 
 /* Whose answer something is: what comes back with it. */
@@ -102,6 +104,8 @@ struct child {
 	uint64_t serial;		/* the first is 1 */
 	uint64_t started_ms;		/* since the Epoch */
 	char *program;			/* as asked for, cut; or NULL */
+	uint64_t generation;		/* of the attachment that started it */
+	struct digest digest;		/* of what it asked for */
 	bool tty;
 	bool exited, closed;
 	bool terminated;		/* closed follows the exit at once */
@@ -164,6 +168,7 @@ struct attach {
 	struct outlog_cursor bulk_cursor;
 	size_t bulk_left;		/* chunks */
 	struct fields_RG_RESULT bulk_result;
+	uint8_t bulk_gap[GAP_SIZE];	/* what that points to */
 };
 
 enum runner_phase {

@@ -253,9 +253,12 @@ start_planned(struct runner *runner, const struct fields_GR_START *msg,
 }
 
 static int
-start_checked(struct runner *runner, const struct fields_GR_START *msg,
-    struct refusal *refusal)
+start_checked(struct attach *attach, const struct fields_GR_START *msg,
+    const struct digest *digest, struct refusal *refusal)
 {
+	struct runner *runner = attach->runner;
+	struct child *child;
+
 	if (proto_list_count(msg->argv) == 0)
 		return refuse(refusal, -32602, "argv must not be empty", 0);
 	if (msg->env_inherit > INHERIT_ALL)
@@ -270,13 +273,34 @@ start_checked(struct runner *runner, const struct fields_GR_START *msg,
 	if (runner->open >= runner->max_processes)
 		return refuse(refusal, -32603,
 		    "the session has as many processes as it may have", 0);
-	return start_planned(runner, msg, refusal);
+	if (start_planned(runner, msg, refusal) == -1)
+		return -1;
+	child = table_find_id(runner, msg->process_id);
+	child->generation = attach->generation;
+	child->digest = *digest;
+	return 0;
+}
+
+/*
+ * Whether this asks again, on a later attachment, for what was started: then
+ * the answer was lost on the way, not the request.
+ */
+static bool
+start_is_repeated(const struct attach *attach,
+    const struct fields_GR_START *msg, const struct digest *digest)
+{
+	const struct child *child = table_find_id(attach->runner,
+	    msg->process_id);
+
+	return child != NULL && child->generation < attach->generation &&
+	    digest_equal(&child->digest, digest);
 }
 
 void
 start_process(struct attach *attach, const struct call *call,
     const struct fields_GR_START *msg)
 {
+	struct digest digest = digest_request(proto_row(MSG_GR_START), msg);
 	struct fields_RG_RESULT result = {
 		.has_process_id = true,
 		.process_id = msg->process_id,
@@ -285,7 +309,10 @@ start_process(struct attach *attach, const struct call *call,
 	};
 	struct refusal refusal;
 
-	if (start_checked(attach->runner, msg, &refusal) == 0)
+	if (start_is_repeated(attach, msg, &digest)) {
+		result.has_repeated = result.repeated = true;
+		attach_result(attach, call, MSG_GR_START, &result);
+	} else if (start_checked(attach, msg, &digest, &refusal) == 0)
 		attach_result(attach, call, MSG_GR_START, &result);
 	else if (refusal.error == 0)
 		attach_error(attach, call, MSG_GR_START, refusal.code, "%s",

@@ -49,6 +49,8 @@ struct answer {
 	uint64_t first, last, next_seq;
 	size_t bytes;
 	int closed;
+	int has_gap;
+	struct fields_GAP gap;
 };
 
 static void
@@ -84,6 +86,10 @@ read_all(const char *id, uint64_t after, uint64_t wait_ms)
 	}
 	answer.next_seq = RESULT.next_seq;
 	answer.closed = RESULT.closed;
+	answer.has_gap = RESULT.has_gap;
+	if (RESULT.has_gap)
+		cr_assert_eq(proto_decode(&proto_gap, RESULT.gap.p,
+		    RESULT.gap.len, &answer.gap), PROTO_OK);
 	return answer;
 }
 
@@ -140,6 +146,18 @@ Test(attach, after_the_hold_jobs_run_on_and_the_oldest_goes)
 	cr_assert_gt(answer.first, 1);
 	cr_assert_leq(answer.bytes, CAP);
 	cr_assert_gt(answer.bytes, CAP / 2);
+	/* What is missing is named, from where whoever left stood, too. */
+	cr_assert(answer.has_gap && answer.gap.has_bytes);
+	cr_assert_eq(answer.gap.from_seq, 1);
+	cr_assert_geq(answer.gap.to_seq, answer.first - 2);
+	cr_assert_lt(answer.gap.to_seq, answer.first);
+	cr_assert_eq(answer.gap.bytes + answer.bytes, 3000006);
+	answer = read_all("p", 1, 0);
+	cr_assert(answer.has_gap && answer.gap.has_bytes);
+	cr_assert_eq(answer.gap.from_seq, 2);
+	cr_assert_eq(answer.gap.bytes + answer.bytes, 3000000);
+	answer = read_all("p", answer.gap.to_seq, 0);
+	cr_assert_not(answer.has_gap);
 }
 
 Test(attach, unacknowledged_output_is_kept_beyond_the_cap)
@@ -354,4 +372,52 @@ Test(attach, a_newer_gateway_is_understood_and_a_strange_one_refused)
 	kit_result(&kit, kit_terminate(&kit, "nobody"));
 	kit_send(&kit, MSG_GR_HELLO, &kit.hello);
 	expect_refused();
+}
+
+static uint32_t
+start_again(const char *id, const char *script, int64_t call)
+{
+	uint8_t bytes[256];
+	struct writer w = { .p = bytes, .cap = sizeof(bytes),
+		.max = sizeof(bytes) };
+	struct fields_GR_START start = {
+		.has_id_int = true,
+		.id_int = call,
+		.process_id = span_str(id),
+		.directory = span_str("/"),
+	};
+
+	proto_list_add(&w, span_str("/bin/sh"));
+	proto_list_add(&w, span_str("-c"));
+	proto_list_add(&w, span_str(script));
+	start.argv = (struct span){ w.p, w.len };
+	return kit_send(&kit, MSG_GR_START, &start);
+}
+
+/*
+ * Who asks again after its connection was lost is told what was, and nothing
+ * runs twice; within one connection an id is taken.
+ */
+Test(attach, a_repeated_start_runs_once)
+{
+	kit_start(&kit, long_hold);
+	kit_result(&kit, start_again("p", "sleep 60", 1));
+	cr_assert_not(kit.msg.RG_RESULT.has_repeated);
+	kit_until(&kit, MSG_RG_ERROR, start_again("p", "sleep 60", 2));
+	cr_assert_eq(kit.msg.RG_ERROR.error_code, -32600);
+	kit_attach(&kit, 1);
+	kit_until(&kit, MSG_RG_ERROR, start_again("p", "sleep 61", 3));
+	cr_assert_eq(kit.msg.RG_ERROR.error_code, -32600);
+	kit_result(&kit, start_again("p", "sleep 60", 4));
+	cr_assert(kit.msg.RG_RESULT.has_repeated);
+	cr_assert(span_is(kit.msg.RG_RESULT.process_id, "p"));
+	cr_assert(kit.msg.RG_RESULT.has_sandbox_type);
+	kit_attach(&kit, 1);
+	kit_result(&kit, start_again("p", "sleep 60", 5));
+	cr_assert(kit.msg.RG_RESULT.repeated);
+	kit_result(&kit, kit_terminate(&kit, "p"));
+	kit_until_event(&kit, MSG_RG_CLOSED, "p");
+	/* One that has ended can still be read: it is not run again. */
+	kit_result(&kit, start_again("p", "sleep 60", 6));
+	cr_assert(kit.msg.RG_RESULT.repeated);
 }

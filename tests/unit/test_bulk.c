@@ -73,6 +73,9 @@ static struct span
 sample(enum result_kind kind)
 {
 	struct proto_chunk chunk = { 1, STREAM_PTY, span_str("xyz") };
+	struct fields_PROCESS process = { .process_id = span_str("p"),
+		.last_seq = 9 };
+	struct fields_GAP gap = { .from_seq = 1, .to_seq = 5 };
 
 	writer_reset(&list);
 	switch (kind) {
@@ -94,6 +97,12 @@ sample(enum result_kind kind)
 	case RESULT_HEADERS:
 		proto_list_add(&list, (struct span){
 		    (const uint8_t *)"\0\0\0\1nvalue", 10 });
+		break;
+	case RESULT_PROCESSES:
+		proto_record_add(&list, &proto_process, &process);
+		break;
+	case RESULT_GAP:
+		proto_record_put(&list, &proto_gap, &gap);
 		break;
 	default:
 		return span_str("/text");
@@ -117,8 +126,9 @@ fill(struct fields_RG_RESULT *m, const struct method *method, bool lists)
 		if (!lists && value_streams(row))
 			continue;
 		*(bool *)((char *)m + row->has) = true;
-		if (row->kind < RESULT_URI && row->kind != RESULT_STRING &&
-		    row->kind != RESULT_STRING_NULL)
+		if ((row->kind < RESULT_URI && row->kind != RESULT_STRING &&
+		    row->kind != RESULT_STRING_NULL) ||
+		    row->kind == RESULT_REPEATED)
 			continue;
 		span = sample(row->kind);
 		writer_clear(&kept[n]);
@@ -161,6 +171,48 @@ Test(bulk, every_result_is_json_with_its_members)
 		expect_members(take_json(&frames), method);
 		cr_assert_eq(frames, 1);
 	}
+}
+
+/* What others do not have is not there when there is nothing to say. */
+Test(bulk, extensions_are_left_out)
+{
+	const struct result_row *row;
+	struct fields_RG_RESULT m;
+	struct json_object *json, *result;
+	int frames, seen = 0;
+
+	EACH_METHOD(method) {
+		for (row = method->results; row != NULL && row->name != NULL;
+		    row++) {
+			if (strcmp(row->name, "holdfast") != 0)
+				continue;
+			seen++;
+			fill(&m, method, true);
+			*(bool *)((char *)&m + row->has) = false;
+			cr_assert_null(answer_result(&q, &m));
+			json = take_json(&frames);
+			cr_assert(json_object_object_get_ex(json, "result",
+			    &result));
+			cr_assert_not(json_object_object_get_ex(result,
+			    row->name, NULL), "%s", method->name);
+			json_object_put(json);
+		}
+	}
+	cr_assert_eq(seen, 2);
+}
+
+Test(bulk, processes_and_gaps_are_not_believed)
+{
+	struct fields_RG_RESULT m;
+
+	fill(&m, method_find("process/list", 12), true);
+	writer_reset(&list);
+	proto_list_add(&list, span_str("no process"));
+	m.processes = (struct span){ list.p, list.len };
+	cr_assert_not_null(answer_result(&q, &m));
+	fill(&m, method_find("process/read", 12), true);
+	m.gap = span_str("no gap");
+	cr_assert_not_null(answer_result(&q, &m));
 }
 
 Test(bulk, what_can_come_in_parts_stands_first)

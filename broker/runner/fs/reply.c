@@ -28,7 +28,6 @@ static const struct {
 	{ EACCES, CODE_INVALID },
 	{ EPERM, CODE_INVALID },
 	{ EINVAL, CODE_INVALID },
-	{ ENAMETOOLONG, CODE_INVALID },
 };
 
 /* The id of the client's call goes back as it came. */

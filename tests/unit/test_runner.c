@@ -195,15 +195,24 @@ Test(runner, failed_starts_leave_no_trace)
 	    "already exists");
 }
 
+/* Output of a script that is told to go on once its start is answered. */
+static char *
+collect_told(const char *script, const char *id)
+{
+	kit_result(&kit, kit_shell(&kit, id, script, KIT_STDIN));
+	kit_result(&kit, kit_write(&kit, id, "go", "\n", 1));
+	return kit_collect(&kit, id, NULL);
+}
+
 Test(runner, no_descriptor_is_left_after_a_process)
 {
 	char path[64], before[64] = "", after[64] = "";
 	char *out;
 	int i;
 
-	snprintf(path, sizeof(path), "ls /proc/%d/fd | wc -l", (int)kit.pid);
-	kit_shell(&kit, "a", path, 0);
-	out = kit_collect(&kit, "a", NULL);
+	snprintf(path, sizeof(path), "read x; ls /proc/%d/fd | wc -l",
+	    (int)kit.pid);
+	out = collect_told(path, "a");
 	strlcpy(before, out, sizeof(before));
 	free(out);
 	for (i = 0; i < 20; i++) {
@@ -216,8 +225,7 @@ Test(runner, no_descriptor_is_left_after_a_process)
 		    (const char *const[]){ "/no/such", NULL },
 		    i % 2 == 0 ? KIT_TTY : KIT_STDIN), -32603, "");
 	}
-	kit_shell(&kit, "c", path, 0);
-	out = kit_collect(&kit, "c", NULL);
+	out = collect_told(path, "c");
 	cr_assert_str_eq(out, before);
 	free(out);
 }

@@ -145,9 +145,6 @@ void conns_bury(struct gateway *gw);
 /* Serve an accepted socket, owned from now on; -1 when memory is out. */
 int conn_new(struct gateway *gw, int fd);
 
-/* Whether the other end is gone, as TCP sees it. */
-bool conn_gone(const struct conn *c);
-
 /* The other end is gone, or not worth a word. */
 void conn_lost(struct conn *c);
 
@@ -156,6 +153,14 @@ void conn_close(struct conn *c, int code, const char *text);
 
 /* Move to another state; the event must have a place in the present one. */
 void conn_move(struct conn *c, enum conn_event event);
+
+/* Make it a WebSocket; -1 when memory is out. */
+int conn_upgrade(struct conn *c);
+
+/* Free what is left of a dead one. */
+void conn_free(struct conn *c);
+
+/* connio.c: its socket.  After any of these it may be CONN_DEAD. */
 
 /* Write what waits; and then see what that changes. */
 void conn_push(struct conn *c);
@@ -167,17 +172,27 @@ bool conn_wants(const struct conn *c);
 /* Start or stop reading, as conn_wants() says. */
 void conn_update(struct conn *c);
 
+/* Whether more waits for the client than it should. */
+bool conn_piled(const struct conn *c);
+
 /* Where answers go: never into the middle of a fragmented message. */
 struct outq *conn_replies(struct conn *c);
 
 /* Bytes that have been given to the client's socket since it began. */
 uint64_t conn_written(const struct conn *c);
 
-/* Make it a WebSocket; -1 when memory is out. */
-int conn_upgrade(struct conn *c);
+void conn_read_cb(int fd, short what, void *arg);
+void conn_write_cb(int fd, short what, void *arg);
 
-/* Free what is left of a dead one. */
-void conn_free(struct conn *c);
+/* conntime.c: its deadlines. */
+
+/* Set the timer to what comes next. */
+void conn_timer(struct conn *c);
+
+/* Whether the other end is gone, as TCP sees it. */
+bool conn_gone(const struct conn *c);
+
+void conn_timer_cb(int fd, short what, void *arg);
 
 /* upgrade.c: from the first byte to the WebSocket. */
 void upgrade_input(struct conn *c, const uint8_t *bytes, size_t len);

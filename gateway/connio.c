@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: ISC */
+/* What goes in and out of one client's socket, and what stops it. */
+#include "config.h"
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "common/clock.h"
+#include "gateway/gateway.h"
+#include "gateway/ws.h"
+
+#define READ_SIZE (256 * 1024)
+#define READ_TURN 4		/* reads before others get a turn */
+#define WRITE_IOV 16
+
+/*
+ * What a read brings is looked at before the next read: one buffer serves
+ * every client, and an idle one holds none.
+ */
+static uint8_t buffer[READ_SIZE];
+
+struct outq *
+conn_replies(struct conn *c)
+{
+	struct outq *held = c->relay == NULL ? NULL :
+	    relay_holding(c->relay);
+
+	return held != NULL ? held : &c->out;
+}
+
+uint64_t
+conn_written(const struct conn *c)
+{
+	return c->out.put - c->out.len;
+}
+
+bool
+conn_piled(const struct conn *c)
+{
+	size_t waiting = c->out.len;
+
+	if (c->relay != NULL)
+		waiting += relay_held(c->relay);
+	return waiting > CONN_REPLIES_MAX + CONN_STAGE * 2;
+}
+
+bool
+conn_wants(const struct conn *c)
+{
+	if (!conn_state_row(c->state)->reads)
+		return false;
+	if (c->state == CONN_CLOSING)
+		return true;
+	return !conn_piled(c) &&
+	    (c->relay == NULL || !relay_clogged(c->relay));
+}
+
+void
+conn_update(struct conn *c)
+{
+	bool wants = conn_wants(c);
+
+	if (wants == c->reading || c->state == CONN_DEAD)
+		return;
+	c->reading = wants;
+	if (wants) {
+		event_add(c->ev_read, NULL);
+		if (c->rest != NULL)
+			event_active(c->ev_read, EV_READ, 0);
+	} else {
+		event_del(c->ev_read);
+	}
+	conn_timer(c);
+}
+
+/* Keep what could not be looked at yet. */
+static void
+keep_rest(struct conn *c, const uint8_t *bytes, size_t len)
+{
+	uint8_t *rest;
+
+	if (len == 0)
+		return;
+	rest = malloc(len);
+	if (rest == NULL) {
+		conn_lost(c);
+		return;
+	}
+	memcpy(rest, bytes, len);
+	c->rest = rest;
+	c->rest_len = len;
+}
+
+static void
+conn_input(struct conn *c, uint8_t *bytes, size_t len)
+{
+	size_t used;
+
+	if (c->state == CONN_HEAD) {
+		upgrade_input(c, bytes, len);
+		return;
+	}
+	if (c->ws == NULL)
+		return;
+	used = ws_feed(c->ws, bytes, len);
+	if (c->state != CONN_DEAD)
+		keep_rest(c, bytes + used, len - used);
+}
+
+/* What was kept comes before what is read. */
+static void
+input_rest(struct conn *c)
+{
+	uint8_t *rest = c->rest;
+	size_t len = c->rest_len;
+
+	if (rest == NULL)
+		return;
+	c->rest = NULL;
+	c->rest_len = 0;
+	conn_input(c, rest, len);
+	free(rest);
+}
+
+/* One read; true when there may be more. */
+static bool
+conn_read(struct conn *c)
+{
+	ssize_t n = recv(c->fd, buffer, sizeof(buffer), 0);
+
+	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+		return false;
+	if (n <= 0) {
+		conn_lost(c);
+		return false;
+	}
+	if (c->pinged) {
+		c->pinged = false;
+		c->ping_at = clock_add(c->ping_at, c->gw->config.ping_ms);
+		conn_timer(c);
+	}
+	conn_input(c, buffer, (size_t)n);
+	return (size_t)n == sizeof(buffer);
+}
+
+void
+conn_read_cb(int fd, short what, void *arg)
+{
+	struct conn *c = arg;
+	int i;
+
+	(void)fd;
+	(void)what;
+	input_rest(c);
+	for (i = 0; i < READ_TURN && c->rest == NULL && c->reading; i++)
+		if (!conn_read(c))
+			break;
+	if (c->state == CONN_DEAD)
+		return;
+	if (c->relay != NULL)
+		relay_flush(c->relay);
+	conn_flush(c);
+	/* The relay may have clogged, or what was kept may be wanted. */
+	if (c->state != CONN_DEAD && c->rest != NULL && c->reading &&
+	    conn_wants(c))
+		event_active(c->ev_read, EV_READ, 0);
+}
+
+static void
+write_later(struct conn *c)
+{
+	if (!c->writing)
+		event_add(c->ev_write, NULL);
+	c->writing = true;
+}
+
+void
+conn_write_cb(int fd, short what, void *arg)
+{
+	struct conn *c = arg;
+
+	(void)fd;
+	(void)what;
+	c->blocked = false;
+	conn_flush(c);
+}
+
+/* One write; true when all went out and there may be more to fetch. */
+static bool
+conn_write(struct conn *c)
+{
+	struct iovec iov[WRITE_IOV];
+	ssize_t n;
+
+	if (c->blocked)
+		return false;
+	n = writev(c->fd, iov, outq_peek(&c->out, iov, WRITE_IOV));
+	if (n == -1 && errno != EAGAIN && errno != EINTR) {
+		conn_lost(c);
+		return false;
+	}
+	if (n > 0)
+		outq_drain(&c->out, (size_t)n);
+	if (n > 0 && c->out.len == 0)
+		return true;
+	c->blocked = true;
+	write_later(c);
+	return false;
+}
+
+static void
+conn_shut(struct conn *c)
+{
+	if (c->shut)
+		return;
+	c->shut = true;
+	if (shutdown(c->fd, SHUT_WR) == -1)
+		conn_lost(c);
+}
+
+/* Make frames of what waits and write them, as long as they are taken. */
+void
+conn_push(struct conn *c)
+{
+	if (c->state == CONN_DEAD)
+		return;
+	do {
+		if (c->relay != NULL)
+			relay_refill(c->relay);
+	} while (c->out.len > 0 && conn_write(c));
+}
+
+static void
+conn_drained(struct conn *c)
+{
+	if (c->writing)
+		event_del(c->ev_write);
+	c->writing = false;
+	if (c->ws != NULL)
+		ws_flush(c->ws);
+	if (c->out.len > 0)
+		write_later(c);
+	else if (c->state == CONN_CLOSING)
+		conn_shut(c);
+}
+
+void
+conn_flush(struct conn *c)
+{
+	conn_push(c);
+	if (c->state == CONN_DEAD)
+		return;
+	if (c->out.len == 0)
+		conn_drained(c);
+	if (c->relay != NULL)
+		relay_settle(c->relay);
+	if (c->state != CONN_DEAD)
+		conn_update(c);
+}

@@ -22,7 +22,7 @@
 #define TERMINAL_MIB 16
 #define STDIN_MIB 128
 #define JOBS 8
-#define PEEKS 8 /* how often memory is looked at */
+#define PEEKS 4 /* how often memory is looked at */
 
 #define PIECE 65536
 #define PIECE_BASE64 ((PIECE + 2) / 3 * 4)
@@ -35,15 +35,18 @@ struct drain {
 	size_t peek_at; /* look at memory when so many have come */
 	size_t peek_step; /* 0: never */
 	struct memory most; /* seen */
+	uint64_t looked; /* nanoseconds spent on looking */
 };
 
 static void
 drain_look(struct drain *d)
 {
+	uint64_t start = now_ns();
 	struct memory m;
 
 	d->peek_at += d->peek_step;
 	usage_memory(d->run->server->pid, &m);
+	d->looked += now_ns() - start;
 	if (m.private.all > d->most.private.all)
 		d->most = m;
 }
@@ -111,7 +114,7 @@ flow(struct run *run, struct drain *d, unsigned jobs, int how,
 	start = now_ns();
 	start_writers(&c, jobs, how, mode, bytes);
 	drain_jobs(d, &c, jobs);
-	took = now_ns() - start;
+	took = now_ns() - start - d->looked;
 	usage_cpu(run->server->pid, &after);
 	usage_minus(&after, &after, &before);
 	if (d->bytes < jobs * bytes)

@@ -31,10 +31,12 @@
 
 /*
  * What the kernel holds for one client is bounded, so that output waits where
- * it can still be kept; see socket(7), which doubles it.  A window of output
- * fits as text, so that it rarely has to be waited for.
+ * it can still be kept; see socket(7), which doubles it.  It holds less than
+ * a window of output as text: while the rest waits here, the kernel tells
+ * when there is room, and what has left is seen then.  Were all of it in
+ * there, nothing but a timer would tell, and the runner stood still for it.
  */
-#define SEND_BUFFER (384 * 1024)
+#define SEND_BUFFER (192 * 1024)
 
 struct listener {
 	struct listener *next;

@@ -305,6 +305,23 @@ Test(relay, fragmented_answer)
 	teardown();
 }
 
+/* What cannot be finished ends the connection: nothing else would tell. */
+Test(relay, broken_answer)
+{
+	struct fields_RG_ERROR m = { .has_id_int = true, .id_int = 5,
+		.method = MSG_GR_READ, .error_code = -32603,
+		.error_text = span_str("gone") };
+
+	setup_call(READ);
+	bulk(MSG_RG_BULK_BEGIN);
+	bulk_part(1, 60);
+	bulk_part(61, 60);
+	link_send(rig.runner, MSG_RG_ERROR, rig.calls[0].call, &m);
+	rig_expect_close(&client, WS_CODE_INTERNAL);
+	RIG_UNTIL(&rig, rig.runner_ended && rig.seen.detaches == 1);
+	teardown();
+}
+
 /* An answer with output that had to wait is acknowledged like the others. */
 Test(relay, held_answer_with_chunks)
 {

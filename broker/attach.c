@@ -30,7 +30,23 @@ struct pending {
 static void
 fail(const struct attach_request *request, enum proto_attach_failure reason)
 {
-	gate_attach_failed(request->gate, request->handle, reason, NULL);
+	struct fields_BG_ATTACH_FAILED failed = { .reason = reason };
+
+	gate_attach_failed(request->gate, request->handle, &failed);
+}
+
+/* Its owner, and nobody else, is told what became of it. */
+static void
+fail_unknown(struct broker *broker, const struct attach_request *request,
+    uint32_t slot)
+{
+	struct fields_BG_ATTACH_FAILED failed = {
+		.reason = ATTACH_UNKNOWN_SESSION,
+	};
+
+	if (request->resumes && slot != REGISTRY_NO_SLOT)
+		session_obituary(broker, slot, &failed);
+	gate_attach_failed(request->gate, request->handle, &failed);
 }
 
 /* The registry has decided for the request. */
@@ -97,6 +113,9 @@ decide(struct broker *broker, const struct attach_request *request,
 		grant(broker, request, *slot, verdict == REGISTRY_REPEATED);
 		break;
 	case REGISTRY_ATTACHED_ELSEWHERE:
+		break;
+	case REGISTRY_UNKNOWN:
+		fail_unknown(broker, request, *slot);
 		break;
 	default:
 		fail(request, failures[verdict]);
@@ -173,6 +192,13 @@ attach_request(struct broker *broker, const struct attach_request *request)
 	if (decide(broker, request, &slot) != REGISTRY_ATTACHED_ELSEWHERE)
 		return;
 	session = &broker->sessions[slot];
+	if (request->takeover) {
+		session_take_over(session);
+		if (decide(broker, request, &slot) ==
+		    REGISTRY_ATTACHED_ELSEWHERE)
+			fail(request, ATTACH_ELSEWHERE);
+		return;
+	}
 	holder = gate_find(broker, session_record(session)->gateway);
 	if (holder == NULL || session_data_ended(session)) {
 		session_detach(session, session_record(session)->generation);

@@ -19,6 +19,7 @@
 
 struct cgroup;
 struct chan;
+struct epitaphs;
 struct event;
 struct event_base;
 struct gate;
@@ -29,6 +30,8 @@ struct tenant;
 #define BROKER_LISTENERS_MAX 64
 #define BROKER_TOMBSTONES_MAX 1024
 #define BROKER_TOMBSTONE_MS (10 * 60 * 1000)
+#define BROKER_TTL_LEAST_MS 1000	/* that a client can ask for */
+#define BROKER_LAST_WORDS_MS 100	/* of a runner that has exited */
 #define BROKER_HELLO_MS 5000	/* a runner's start may take so long */
 #define BROKER_PROBE_MS 100	/* a gateway's answer may */
 #define BROKER_END_MS 1000	/* a runner's end, beyond the grace it has */
@@ -43,6 +46,7 @@ struct settings {
 	char *runner_path;
 	enum proto_auth auth;
 	uint64_t detach_ttl_ms;
+	uint64_t max_detach_ttl_ms;	/* that a client can ask for */
 	uint64_t retention_ms;
 	uint64_t retain_bytes;
 	uint64_t hold_ms;
@@ -82,6 +86,7 @@ struct broker {
 	struct tenant *tenant;
 	struct peeruid *peeruid;
 	struct registry *registry;
+	struct epitaphs *epitaphs;
 	struct session *sessions;	/* by slot */
 	struct session_list idle;	/* those, the longest detached first */
 	struct cgroup *cgroup;
@@ -185,6 +190,18 @@ void session_end(struct session *session, enum registry_reason reason,
 /* Nothing of it is left. */
 void session_ended(struct session *session);
 
+/*
+ * Of the session in a slot that ends or has ended: all that is known, for its
+ * owner.  The spans in it are the broker's.
+ */
+void session_obituary(struct broker *broker, uint32_t slot,
+    struct fields_BG_ATTACH_FAILED *failed);
+
+/*
+ * Take an attached session from its holder, who is told; as a detach ends it.
+ */
+void session_take_over(struct session *session);
+
 /* The registry may have another deadline now. */
 void sessions_rearm(struct broker *broker);
 
@@ -213,13 +230,14 @@ struct attach_request {
 	struct registry_claim claim;
 	struct ident resume;
 	bool resumes;
+	bool takeover;
 };
 
 /* How it came out: told to the gate, and to the connection's record. */
 void gate_attached(struct gate *gate, uint64_t handle,
     struct session *session, int fd);
 void gate_attach_failed(struct gate *gate, uint64_t handle,
-    enum proto_attach_failure reason, const char *text);
+    struct fields_BG_ATTACH_FAILED *failed);
 
 void attach_request(struct broker *broker,
     const struct attach_request *request);

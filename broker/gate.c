@@ -179,6 +179,19 @@ gate_on_leave(void *arg, const union proto_any *msg, struct chan_fds *fds)
 	connset_remove(&gate->conns, msg->HANDLE.handle);
 }
 
+/* What was asked for within bounds; a resumed session else keeps its own. */
+static uint64_t
+wanted_ttl(const struct settings *settings,
+    const struct fields_GB_ATTACH *attach)
+{
+	if (!attach->has_detach_ttl_ms)
+		return attach->has_resume ? 0 : settings->detach_ttl_ms;
+	if (attach->detach_ttl_ms > settings->max_detach_ttl_ms)
+		return settings->max_detach_ttl_ms;
+	return attach->detach_ttl_ms < BROKER_TTL_LEAST_MS ?
+	    BROKER_TTL_LEAST_MS : attach->detach_ttl_ms;
+}
+
 static void
 gate_on_attach(void *arg, const union proto_any *msg, struct chan_fds *fds)
 {
@@ -188,11 +201,17 @@ gate_on_attach(void *arg, const union proto_any *msg, struct chan_fds *fds)
 		.gate = gate,
 		.handle = attach->handle,
 		.resumes = attach->has_resume,
+		/* Without proof of who somebody is, all would be the same. */
+		.takeover = attach->takeover &&
+		    gate->broker->settings.auth != AUTH_NONE,
 		.claim = {
 			.handle = attach->handle,
-			.ttl_ms = gate->broker->settings.detach_ttl_ms,
+			.ttl_ms = wanted_ttl(&gate->broker->settings, attach),
 			.gateway = gate->number,
 		},
+	};
+	struct fields_BG_ATTACH_FAILED unknown = {
+		.reason = ATTACH_UNKNOWN_SESSION,
 	};
 	struct conn *conn = connset_find(&gate->conns, attach->handle);
 
@@ -212,8 +231,7 @@ gate_on_attach(void *arg, const union proto_any *msg, struct chan_fds *fds)
 	if (attach->has_resume &&
 	    ident_parse(&request.resume, (const char *)attach->resume.p,
 		attach->resume.len) == -1)
-		gate_attach_failed(gate, attach->handle,
-		    ATTACH_UNKNOWN_SESSION, NULL);
+		gate_attach_failed(gate, attach->handle, &unknown);
 	else
 		attach_request(gate->broker, &request);
 }
@@ -223,6 +241,7 @@ gate_attached(struct gate *gate, uint64_t handle, struct session *session,
     int fd)
 {
 	const struct registry_record *record = session_record(session);
+	const struct settings *settings = &gate->broker->settings;
 	const struct tenant *tenant = gate->broker->tenant;
 	struct conn *conn = connset_find(&gate->conns, handle);
 	char text[IDENT_TEXT_SIZE];
@@ -236,6 +255,16 @@ gate_attached(struct gate *gate, uint64_t handle, struct session *session,
 		.cwd = span_str(tenant->cwd),
 		.home = span_str(tenant->home),
 		.temp_dir = span_str(tenant->temp_dir),
+		.has_max_detach_ttl_ms = true,
+		.max_detach_ttl_ms = settings->max_detach_ttl_ms,
+		.has_retention_ms = true,
+		.retention_ms = settings->retention_ms,
+		.has_retain_bytes = true,
+		.retain_bytes = settings->retain_bytes,
+		.has_hold_ms = true,
+		.hold_ms = settings->hold_ms,
+		.has_max_processes = true,
+		.max_processes = settings->max_processes,
 	};
 
 	conn->state = CONN_ATTACHED;
@@ -247,19 +276,13 @@ gate_attached(struct gate *gate, uint64_t handle, struct session *session,
 
 void
 gate_attach_failed(struct gate *gate, uint64_t handle,
-    enum proto_attach_failure reason, const char *text)
+    struct fields_BG_ATTACH_FAILED *failed)
 {
 	struct conn *conn = connset_find(&gate->conns, handle);
-	struct fields_BG_ATTACH_FAILED failed = {
-		.handle = handle,
-		.reason = reason,
-		.has_text = text != NULL,
-	};
 
-	if (text != NULL)
-		failed.text = span_str(text);
+	failed->handle = handle;
 	conn->state = CONN_IDLE;
-	chan_send(gate->chan, MSG_BG_ATTACH_FAILED, &failed, NULL, 0);
+	chan_send(gate->chan, MSG_BG_ATTACH_FAILED, failed, NULL, 0);
 }
 
 void

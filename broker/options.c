@@ -40,6 +40,11 @@ const struct conf_key options_keys[] = {
 	    .min = 1, .max = 7 * OPTIONS_DAY_MS, .preset = "80000",
 	    .value = "MS",
 	    .help = "How long a session outlives its connection." },
+	{ .name = "max-detach-ttl-ms", .type = CONF_NUMBER,
+	    AT(max_detach_ttl_ms), .min = 1, .max = 366 * OPTIONS_DAY_MS,
+	    .preset = "86400000", .value = "MS",
+	    .help = "The most of it that a client can ask for; never less "
+	    "than\n--detach-ttl-ms." },
 	{ .name = "retention-ms", .type = CONF_NUMBER, AT(retention_ms),
 	    .min = 1, .max = 7 * OPTIONS_DAY_MS, .preset = "80000",
 	    .value = "MS",

@@ -21,6 +21,7 @@ struct options {
 	int auth;			/* enum options_auth */
 	int allow_root;
 	uint64_t detach_ttl_ms;
+	uint64_t max_detach_ttl_ms;
 	uint64_t retention_ms;
 	uint64_t retain_bytes;
 	uint64_t hold_ms;

@@ -268,7 +268,8 @@ hand_to(struct registry *reg, uint32_t slot,
 	record->generation++;
 	record->gateway = claim->gateway;
 	record->handle = claim->handle;
-	record->ttl_ms = claim->ttl_ms;
+	if (claim->ttl_ms != 0)
+		record->ttl_ms = claim->ttl_ms;
 	set_nonce(reg, slot, &claim->nonce);
 	set_deadline(reg, slot, REGISTRY_NEVER);
 	record_seal(reg, slot);

@@ -121,7 +121,7 @@ struct registry_record {
 struct registry_claim {
 	struct ident nonce;	/* nil: never taken for a repetition */
 	uint64_t handle;
-	uint64_t ttl_ms;
+	uint64_t ttl_ms;	/* 0: as the session has it */
 	uint32_t gateway;
 	uint32_t principal;
 };

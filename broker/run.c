@@ -17,6 +17,7 @@
 
 #include "broker/broker.h"
 #include "broker/cgroup.h"
+#include "broker/epitaph.h"
 #include "broker/launch.h"
 #include "broker/tenant.h"
 #include "common/chan.h"
@@ -84,9 +85,12 @@ run_lost(void *arg, const char *why)
 static void
 hello_late_cb(evutil_socket_t fd, short what, void *arg)
 {
+	struct run *run = arg;
+
 	(void)fd;
 	(void)what;
-	run_lose(arg, "it did not start in time");
+	run_lose(run, run->pid == 0 ? "its process has exited" :
+	    "it did not start in time");
 }
 
 static void
@@ -121,11 +125,17 @@ static void
 run_on_ended(void *arg, const union proto_any *msg, struct chan_fds *fds)
 {
 	struct run *run = arg;
+	const struct registry_record *record = session_record(run->session);
 
-	(void)msg;
 	(void)fds;
-	if (session_record(run->session)->state != REGISTRY_STATE_ENDING)
+	if (record->state != REGISTRY_STATE_ENDING) {
 		run_lose(run, "it ended without being told to");
+		return;
+	}
+	if (msg->RB_ENDED.has_processes && epitaph_add(
+		run->session->broker->epitaphs, &record->id,
+		msg->RB_ENDED.processes, msg->RB_ENDED.omitted) == -1)
+		log_debug("run", "what a runner left to tell is not kept");
 	/* Its exit follows; the deadline of the end watches over that. */
 }
 
@@ -287,6 +297,9 @@ run_end(struct run *run, enum proto_end reason, uint64_t grace_ms)
 void
 run_exited(struct run *run, int status)
 {
+	static const struct timeval last_words = {
+		0, BROKER_LAST_WORDS_MS * 1000
+	};
 	struct session *session = run->session;
 	bool expected = session_record(session)->state ==
 	    REGISTRY_STATE_ENDING;
@@ -298,7 +311,11 @@ run_exited(struct run *run, int status)
 		    "was killed by signal" : "exited with status",
 		    WIFSIGNALED(status) ? WTERMSIG(status) :
 					  WEXITSTATUS(status));
-	run_lose(run, "its process has exited");
+	/* What it has said last is still to be read; then the end is. */
+	if (run->chan == NULL)
+		run_lose(run, "its process has exited");
+	else
+		event_add(run->timer, &last_words);
 }
 
 void

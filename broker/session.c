@@ -17,6 +17,7 @@
 
 #include "broker/broker.h"
 #include "broker/cgroup.h"
+#include "broker/epitaph.h"
 #include "common/chan.h"
 #include "common/clock.h"
 #include "common/log.h"
@@ -237,9 +238,43 @@ static const struct {
 	[REGISTRY_REASON_RUNNER_FAILED] = { GONE_RUNNER_FAILED,
 	    END_RUNNER_FAILED },
 	[REGISTRY_REASON_RUNNER_LOST] = { GONE_RUNNER_LOST, END_RUNNER_LOST },
-	[REGISTRY_REASON_GAVE_WAY] = { GONE_ENDED, END_OPERATOR },
+	[REGISTRY_REASON_GAVE_WAY] = { GONE_ENDED, END_GAVE_WAY },
 	[REGISTRY_REASON_SHUTDOWN] = { GONE_STOPPING, END_SHUTDOWN },
 };
+
+void
+session_obituary(struct broker *broker, uint32_t slot,
+    struct fields_BG_ATTACH_FAILED *failed)
+{
+	const struct registry_record *record = registry_get(broker->registry,
+	    slot);
+	uint32_t reason = record->reason;
+
+	/* Too late, and the timer has not fired yet. */
+	if (record->state == REGISTRY_STATE_DETACHED)
+		reason = REGISTRY_REASON_EXPIRED;
+	failed->has_end_reason = true;
+	failed->end_reason = wire_reasons[reason].end;
+	if (record->state != REGISTRY_STATE_TOMBSTONE)
+		return;
+	failed->has_ended_ms = true;
+	failed->ended_ms = record->ended_wall_ms;
+	failed->has_processes = epitaph_find(broker->epitaphs, &record->id,
+	    &failed->processes, &failed->omitted);
+	/* Without a runner there was none. */
+	if (record->runner == REGISTRY_RUNNER_NONE)
+		failed->has_processes = true;
+	failed->has_omitted = failed->omitted > 0;
+}
+
+void
+session_take_over(struct session *session)
+{
+	uint64_t generation = session_record(session)->generation;
+
+	session_tell_gone(session, generation, GONE_REPLACED);
+	session_detach(session, generation);
+}
 
 /* The registry says that it ends: tell all who are concerned. */
 static void
@@ -365,11 +400,13 @@ sessions_init(struct broker *broker)
 	for (i = 0; i < sizeof(config.hash_key); i++)
 		config.hash_key = config.hash_key << 8 | key.bytes[i];
 	broker->registry = registry_new(&config);
+	broker->epitaphs = epitaphs_new(BROKER_TOMBSTONES_MAX);
 	broker->sessions = calloc((size_t)config.sessions_max +
 	    config.tombstones_max, sizeof(*broker->sessions));
 	broker->expiry_timer = evtimer_new(broker->base, expiry_cb, broker);
 	broker->expiry_at = REGISTRY_NEVER;
-	if (broker->registry == NULL || broker->sessions == NULL ||
+	if (broker->registry == NULL || broker->epitaphs == NULL ||
+	    broker->sessions == NULL ||
 	    broker->expiry_timer == NULL)
 		return -1;
 	return 0;
@@ -394,5 +431,6 @@ sessions_clear(struct broker *broker)
 	if (broker->expiry_timer != NULL)
 		event_free(broker->expiry_timer);
 	free(broker->sessions);
+	epitaphs_free(broker->epitaphs);
 	registry_free(broker->registry);
 }

@@ -55,6 +55,9 @@ settings_take(struct settings *settings,
 	settings->runner_path = xstrdup(path);
 	settings->auth = config->auth;
 	settings->detach_ttl_ms = config->detach_ttl_ms;
+	settings->max_detach_ttl_ms = config->max_detach_ttl_ms;
+	if (settings->max_detach_ttl_ms < settings->detach_ttl_ms)
+		settings->max_detach_ttl_ms = settings->detach_ttl_ms;
 	settings->retention_ms = config->retention_ms;
 	settings->retain_bytes = config->retain_bytes;
 	settings->hold_ms = config->hold_ms;

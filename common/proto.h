@@ -84,7 +84,8 @@ enum proto_end {
 	END_RUNNER_LOST,
 	END_RUNNER_FAILED,
 	END_SHUTDOWN,
-	END_OPERATOR
+	END_OPERATOR,
+	END_GAVE_WAY		/* it had no work, and others needed room */
 };
 
 /* How peers are admitted. */
@@ -230,7 +231,12 @@ enum proto_auth {
 	T(GAP, 170, BYTES, 64) \
 	T(FROM_SEQ, 171, U64, 8) \
 	T(TO_SEQ, 172, U64, 8) \
-	T(BYTES, 173, U64, 8)
+	T(BYTES, 173, U64, 8) \
+	T(TAKEOVER, 174, BOOL, 1) \
+	T(MAX_DETACH_TTL_MS, 175, U64, 8) \
+	T(END_REASON, 176, U32, 4) \
+	T(ENDED_MS, 177, U64, 8) \
+	T(OMITTED, 178, U64, 8)
 
 /* How a field's bytes are read. */
 enum proto_kind {
@@ -277,6 +283,7 @@ enum proto_sandbox { SANDBOX_NONE, SANDBOX_LINUX };
 	F(L, RUNTIME_DIR, runtime_dir, MUST) \
 	F(L, AUTH, auth, MUST) \
 	F(L, DETACH_TTL_MS, detach_ttl_ms, MUST) \
+	F(L, MAX_DETACH_TTL_MS, max_detach_ttl_ms, MAY) \
 	F(L, RETENTION_MS, retention_ms, MUST) \
 	F(L, RETAIN_BYTES, retain_bytes, MUST) \
 	F(L, HOLD_MS, hold_ms, MUST) \
@@ -315,7 +322,9 @@ enum proto_sandbox { SANDBOX_NONE, SANDBOX_LINUX };
 	F(L, HANDLE, handle, MUST) \
 	F(L, NONCE, nonce, MUST) \
 	F(L, CLIENT_NAME, client_name, MUST) \
-	F(L, RESUME, resume, MAY)
+	F(L, RESUME, resume, MAY) \
+	F(L, DETACH_TTL_MS, detach_ttl_ms, MAY) \
+	F(L, TAKEOVER, takeover, MAY)
 #define FIELDS_ATTACHMENT(F, L) \
 	F(L, SESSION, session, MUST) \
 	F(L, GENERATION, generation, MUST)
@@ -335,11 +344,20 @@ enum proto_sandbox { SANDBOX_NONE, SANDBOX_LINUX };
 	F(L, SHELL_PATH, shell_path, MUST) \
 	F(L, CWD, cwd, MUST) \
 	F(L, HOME, home, MUST) \
-	F(L, TEMP_DIR, temp_dir, MUST)
+	F(L, TEMP_DIR, temp_dir, MUST) \
+	F(L, MAX_DETACH_TTL_MS, max_detach_ttl_ms, MAY) \
+	F(L, RETENTION_MS, retention_ms, MAY) \
+	F(L, RETAIN_BYTES, retain_bytes, MAY) \
+	F(L, HOLD_MS, hold_ms, MAY) \
+	F(L, MAX_PROCESSES, max_processes, MAY)
 #define FIELDS_BG_ATTACH_FAILED(F, L) \
 	F(L, HANDLE, handle, MUST) \
 	F(L, REASON, reason, MUST) \
-	F(L, TEXT, text, MAY)
+	F(L, TEXT, text, MAY) \
+	F(L, END_REASON, end_reason, MAY) \
+	F(L, ENDED_MS, ended_ms, MAY) \
+	F(L, PROCESSES, processes, MAY) \
+	F(L, OMITTED, omitted, MAY)
 #define FIELDS_BG_PROBE(F, L) \
 	F(L, PROBE, probe, MUST) \
 	F(L, SESSION, session, MUST) \
@@ -365,6 +383,9 @@ enum proto_sandbox { SANDBOX_NONE, SANDBOX_LINUX };
 #define FIELDS_BR_END(F, L) \
 	F(L, REASON, reason, MUST) \
 	F(L, GRACE_MS, grace_ms, MUST)
+#define FIELDS_RB_ENDED(F, L) \
+	F(L, PROCESSES, processes, MAY) \
+	F(L, OMITTED, omitted, MAY)
 #define FIELDS_GR_ACK(F, L) \
 	F(L, TOTAL, total, MUST)
 #define FIELDS_CALL(F, L) \
@@ -592,7 +613,7 @@ enum proto_sandbox { SANDBOX_NONE, SANDBOX_LINUX };
 	M(BG_ADMITTED, 351, HANDLE, BROKER, GATEWAY, IN_UP, 64, 0, 0, 0) \
 	M(BG_REFUSED, 352, BG_REFUSED, BROKER, GATEWAY, IN_UP, 2048, 0, 0, 0) \
 	M(BG_ATTACHED, 353, BG_ATTACHED, BROKER, GATEWAY, IN_UP, 24576, 1, 1, 0) \
-	M(BG_ATTACH_FAILED, 354, BG_ATTACH_FAILED, BROKER, GATEWAY, IN_UP, 2048, 0, 0, 0) \
+	M(BG_ATTACH_FAILED, 354, BG_ATTACH_FAILED, BROKER, GATEWAY, IN_UP, 12288, 0, 0, 0) \
 	M(BG_PROBE, 355, BG_PROBE, BROKER, GATEWAY, IN_UP, 128, 0, 0, 0) \
 	M(BG_GONE, 356, BG_GONE, BROKER, GATEWAY, IN_UP, 128, 0, 0, 0) \
 	M(BR_CONFIG, 400, BR_CONFIG, BROKER, RUNNER, IN_START, 8192, 0, 0, 1) \
@@ -601,7 +622,7 @@ enum proto_sandbox { SANDBOX_NONE, SANDBOX_LINUX };
 	M(BR_END, 403, BR_END, BROKER, RUNNER, IN_START | IN_UP | IN_STOP, 64, 0, 0, 0) \
 	M(RB_HELLO, 450, HELLO, RUNNER, BROKER, IN_START, 256, 0, 0, 1) \
 	M(RB_DETACHED, 451, GENERATION, RUNNER, BROKER, IN_UP | IN_STOP, 64, 0, 0, 0) \
-	M(RB_ENDED, 452, NOTHING, RUNNER, BROKER, IN_UP | IN_STOP, 64, 0, 0, 1) \
+	M(RB_ENDED, 452, RB_ENDED, RUNNER, BROKER, IN_UP | IN_STOP, 12288, 0, 0, 1) \
 	M(GR_HELLO, 500, HELLO, GATEWAY, RUNNER, IN_START, 256, 0, 0, 1) \
 	M(GR_ACK, 501, GR_ACK, GATEWAY, RUNNER, IN_UP, 64, 0, 0, 0) \
 	M(GR_START, 510, GR_START, GATEWAY, RUNNER, IN_UP, PROTO_REQUEST_MAX, 0, 0, 0) \
@@ -673,7 +694,7 @@ PROTO_TAGS(T)
 	L(GENERATION) L(SB_CONFIG) L(SB_GATEWAY) L(SG_CONFIG) \
 	L(SG_LISTENER) L(GB_ADMIT) L(GB_ATTACH) L(GB_PROBED) L(BG_REFUSED) \
 	L(BG_ATTACHED) L(BG_ATTACH_FAILED) L(BG_PROBE) L(BG_GONE) \
-	L(BR_CONFIG) L(BR_END) L(GR_ACK) L(GR_START) L(GR_READ) L(GR_WRITE) \
+	L(BR_CONFIG) L(BR_END) L(RB_ENDED) L(GR_ACK) L(GR_START) L(GR_READ) L(GR_WRITE) \
 	L(GR_SIGNAL) L(GR_TERMINATE) L(GR_RESIZE) L(GR_CLOSE_STDIN) \
 	L(GR_LIST) L(RG_RESULT) L(RG_ERROR) L(RG_BULK_PART) L(RG_OUTPUT) \
 	L(RG_EXITED) L(RG_CLOSED) L(PROCESS) L(GAP) \

@@ -79,6 +79,9 @@ struct attach {
 	struct rpc_id *id;	/* of the client's call */
 	char *name, *resume;	/* "resume" may be NULL */
 	size_t name_len, resume_len;
+	uint64_t ttl_ms;	/* asked for, if "asks_ttl" */
+	bool asks_ttl;
+	bool takeover;
 	bool sent;		/* on the present channel */
 };
 
@@ -207,8 +210,8 @@ struct rpc_message;
 void session_initialize(struct conn *c, const struct rpc_message *msg);
 void session_attached(struct conn *c, const struct fields_BG_ATTACHED *m,
     int fd);
-void session_attach_failed(struct conn *c, uint32_t reason,
-    struct span text);
+void session_attach_failed(struct conn *c,
+    const struct fields_BG_ATTACH_FAILED *m);
 void session_gone(struct conn *c, uint32_t reason);
 void session_release(struct conn *c);	/* give up all of it */
 void attach_free(struct attach *attach);

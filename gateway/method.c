@@ -47,9 +47,16 @@ static const char *const write_words[] = {
 	{ name, PARAM_MEMBERS, NEED_##need, 0, NULL, members }
 #define P_END { NULL, PARAM_STRING, NEED_YES, 0, NULL, NULL }
 
+static const struct param_row initialize_extensions[] = {
+	P("detachTtlMs", U64, NULL, 0),
+	P("takeover", BOOL, NULL, 0),
+	P_END
+};
+
 static const struct param_row initialize_params[] = {
 	P("clientName", STRING, YES, 0),
 	P("resumeSessionId", STRING, NULL, 0),
+	P_MEMBERS("holdfast", initialize_extensions, NULL),
 	P_END
 };
 

@@ -613,3 +613,31 @@ params_string(const struct rpc_message *msg, const char *name)
 		span.p = (const uint8_t *)bytes;
 	return span;
 }
+
+static struct json_object *
+params_inner(const struct rpc_message *msg, const char *outer,
+    const char *name)
+{
+	struct json_object *object, *value;
+
+	if (msg->params == NULL ||
+	    !json_object_object_get_ex(msg->params, outer, &object) ||
+	    !json_object_is_type(object, json_type_object) ||
+	    !json_object_object_get_ex(object, name, &value))
+		return NULL;
+	return value;
+}
+
+bool
+params_number(const struct rpc_message *msg, const char *outer,
+    const char *name, uint64_t *number)
+{
+	return rpc_u64(params_inner(msg, outer, name), number) == 0;
+}
+
+bool
+params_flag(const struct rpc_message *msg, const char *outer,
+    const char *name)
+{
+	return json_object_get_boolean(params_inner(msg, outer, name));
+}

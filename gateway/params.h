@@ -32,4 +32,13 @@ int params_encode(const struct method *method, const struct rpc_message *msg,
  */
 struct span params_string(const struct rpc_message *msg, const char *name);
 
+/*
+ * In the same way a number and a truth value in the object "outer" there;
+ * false when there is none.
+ */
+bool params_number(const struct rpc_message *msg, const char *outer,
+    const char *name, uint64_t *number);
+bool params_flag(const struct rpc_message *msg, const char *outer,
+    const char *name);
+
 #endif

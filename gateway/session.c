@@ -9,6 +9,7 @@
 #include "common/ident.h"
 #include "common/log.h"
 #include "gateway/answer.h"
+#include "gateway/beyond.h"
 #include "gateway/gateway.h"
 #include "gateway/jsonw.h"
 #include "gateway/params.h"
@@ -50,7 +51,7 @@ static const struct ending {
 	    "the session's runner could not be started" },
 	{ GONE_ENDED, WS_CODE_INTERNAL, "the session was ended" },
 	{ GONE_STOPPING, WS_CODE_GOING_AWAY, "the server is shutting down" },
-	{ GONE_REPLACED, WS_CODE_POLICY,
+	{ GONE_REPLACED, WS_CODE_TAKEN_OVER,
 	    "the session is attached to another connection now" },
 };
 
@@ -128,31 +129,42 @@ failure_of(uint32_t reason)
 	return &failures[COUNT(failures) - 1];
 }
 
+/* The text of a refusal: ours, with the session asked for in its place. */
+static struct span
+failure_text(const struct failure *failure, struct span resume,
+    struct writer *w)
+{
+	static const char mark[] = "%.*s";
+	const char *at = strstr(failure->text, mark);
+
+	if (at == NULL)
+		return span_str(failure->text);
+	if (resume.len > ID_SHOWN)
+		resume.len = ID_SHOWN;
+	writer_put(w, failure->text, (size_t)(at - failure->text));
+	writer_put(w, resume.p, resume.len);
+	at += sizeof(mark) - 1;
+	writer_put(w, at, strlen(at));
+	return (struct span){ w->p, w->len };
+}
+
 /* Say that the attach failed; what the broker says goes before our text. */
 static int
 refuse(struct conn *c, const struct rpc_id *id, const struct failure *failure,
-    struct span resume, struct span text)
+    struct span resume, const struct fields_BG_ATTACH_FAILED *m)
 {
-	static const char mark[] = "%.*s";
 	char own[ID_SHOWN + 96];
-	const char *at = strstr(failure->text, mark);
 	struct writer w = { .p = (uint8_t *)own, .cap = sizeof(own),
 		.max = sizeof(own) };
+	struct span text = failure_text(failure, resume, &w);
 
-	if (at == NULL && text.len > 0)
-		return answer_refusal(conn_replies(c), id, failure->code,
-		    text.p, text.len);
-	if (resume.len > ID_SHOWN)
-		resume.len = ID_SHOWN;
-	if (at == NULL)
-		at = failure->text + strlen(failure->text);
-	writer_put(&w, failure->text, (size_t)(at - failure->text));
-	if (*at != '\0') {
-		writer_put(&w, resume.p, resume.len);
-		at += sizeof(mark) - 1;
-	}
-	writer_put(&w, at, strlen(at));
-	return answer_refusal(conn_replies(c), id, failure->code, own, w.len);
+	if (w.len == 0 && m->text.len > 0)
+		text = m->text;
+	if (m->has_end_reason)
+		return beyond_refuse_ended(conn_replies(c), id, failure->code,
+		    text, m);
+	return answer_refusal(conn_replies(c), id, failure->code, text.p,
+	    text.len);
 }
 
 void
@@ -160,10 +172,11 @@ session_initialize(struct conn *c, const struct rpc_message *msg)
 {
 	struct span name = params_string(msg, "clientName");
 	struct span resume = params_string(msg, "resumeSessionId");
+	static const struct fields_BG_ATTACH_FAILED nothing;
 
 	if (resume.len > RESUME_MAX) {
 		if (refuse(c, &msg->id, failure_of(ATTACH_UNKNOWN_SESSION),
-		    resume, (struct span){ 0 }) == -1)
+		    resume, &nothing) == -1)
 			conn_lost(c);
 		return;
 	}
@@ -172,22 +185,27 @@ session_initialize(struct conn *c, const struct rpc_message *msg)
 		conn_lost(c);
 		return;
 	}
+	c->attach->asks_ttl = params_number(msg, "holdfast", "detachTtlMs",
+	    &c->attach->ttl_ms);
+	c->attach->takeover = params_flag(msg, "holdfast", "takeover");
 	conn_move(c, CONN_EV_INITIALIZE);
 	upstream_attach(c->gw->upstream, c);
 }
 
 static int
-answer_initialize(struct conn *c)
+answer_initialize(struct conn *c, const struct fields_BG_ATTACHED *m)
 {
 	struct jsonw w;
 	int result;
 
-	jsonw_init_heap(&w, 2 * c->info_len + 1024);
+	jsonw_init_heap(&w, 2 * c->info_len + 2048);
 	jsonw_object(&w);
 	jsonw_key(&w, "sessionId");
 	jsonw_cstring(&w, c->session);
 	jsonw_key(&w, "environmentInfo");
 	jsonw_raw_value(&w, c->info, c->info_len);
+	jsonw_key(&w, "holdfast");
+	beyond_write_attached(&w, m);
 	jsonw_end_object(&w);
 	result = jsonw_finish(&w);
 	if (result == 0)
@@ -207,7 +225,7 @@ take_session(struct conn *c, const struct fields_BG_ATTACHED *m, int fd)
 	c->info = envinfo_make(m, &c->info_len);
 	if (c->info == NULL)
 		return -1;
-	return answer_initialize(c);
+	return answer_initialize(c, m);
 }
 
 /*
@@ -245,9 +263,10 @@ session_attached(struct conn *c, const struct fields_BG_ATTACHED *m, int fd)
 }
 
 void
-session_attach_failed(struct conn *c, uint32_t reason, struct span text)
+session_attach_failed(struct conn *c,
+    const struct fields_BG_ATTACH_FAILED *m)
 {
-	const struct failure *failure = failure_of(reason);
+	const struct failure *failure = failure_of(m->reason);
 	struct attach *attach = c->attach;
 	struct span resume = { (const uint8_t *)attach->resume,
 		attach->resume_len };
@@ -258,7 +277,7 @@ session_attach_failed(struct conn *c, uint32_t reason, struct span text)
 	}
 	c->attach = NULL;
 	conn_move(c, CONN_EV_ATTACH_FAILED);
-	if (refuse(c, attach->id, failure, resume, text) == -1)
+	if (refuse(c, attach->id, failure, resume, m) == -1)
 		conn_lost(c);
 	attach_free(attach);
 	conn_flush(c);

@@ -91,6 +91,10 @@ send_attach(struct upstream *u, struct conn *c)
 		.has_resume = attach->resume != NULL,
 		.resume = { (const uint8_t *)attach->resume,
 			attach->resume_len },
+		.has_detach_ttl_ms = attach->asks_ttl,
+		.detach_ttl_ms = attach->ttl_ms,
+		.has_takeover = attach->takeover,
+		.takeover = attach->takeover,
 	};
 
 	chan_send(u->chan, MSG_GB_ATTACH, &m, NULL, 0);
@@ -227,7 +231,7 @@ on_attach_failed(void *arg, const union proto_any *msg, struct chan_fds *fds)
 
 	(void)fds;
 	if (c != NULL && c->state == CONN_ATTACHING)
-		session_attach_failed(c, m->reason, m->text);
+		session_attach_failed(c, m);
 }
 
 static void

@@ -50,7 +50,8 @@ enum ws_code {
 	WS_CODE_POLICY = 1008,
 	WS_CODE_TOO_BIG = 1009,
 	WS_CODE_INTERNAL = 1011,
-	WS_CODE_RESTART = 1012
+	WS_CODE_RESTART = 1012,
+	WS_CODE_TAKEN_OVER = 4001	/* the session is another's now */
 };
 
 /*

@@ -18,6 +18,12 @@
 #define LOOK_FIRST 1
 #define LOOK_LAST 200
 
+/* Looks during which it is still asked how processes have ended. */
+#define LOOKS_ASKING 16
+
+/* What is told of processes at the end, in bytes. */
+#define TOLD_BYTES 8192
+
 static void
 end_timer(struct runner *runner, uint64_t ms)
 {
@@ -30,16 +36,46 @@ end_timer(struct runner *runner, uint64_t ms)
 static void
 end_done(struct runner *runner)
 {
-	struct fields_NOTHING ended = { 0 };
+	struct fields_RB_ENDED ended = { .has_processes = true };
+	struct writer w;
 
+	writer_init(&w, TOLD_BYTES);
 	if (runner->broker != NULL &&
-	    chan_phase(runner->broker) != PHASE_START)
+	    chan_phase(runner->broker) != PHASE_START) {
+		list_newest(runner, &w, &ended.omitted);
+		ended.processes = (struct span){ w.p, w.len };
+		ended.has_omitted = ended.omitted > 0;
 		chan_send(runner->broker, MSG_RB_ENDED, &ended, NULL, 0);
+	}
+	writer_clear(&w);
 	event_base_loopbreak(runner->base);
 }
 
+static void
+end_exited_cb(pid_t pid, int status, void *arg)
+{
+	struct child *child = table_find_pid(arg, pid);
+
+	if (child != NULL)
+		child_on_exit(child, status);
+}
+
+/* Whether it is still to be learnt how a process has ended. */
+static bool
+end_asks(const struct runner *runner)
+{
+	const struct child *child;
+
+	if (runner->kills >= LOOKS_ASKING)
+		return false;
+	TAILQ_FOREACH(child, &runner->children, entry)
+		if (child->pid != 0)
+			return true;
+	return false;
+}
+
 /*
- * Nobody asks for exits any more, so the kernel may forget them by itself:
+ * Once nobody asks for exits any more the kernel may forget them by itself:
  * what runs away by forking leaves more than could be collected.
  */
 static void
@@ -48,12 +84,15 @@ end_kill(struct runner *runner)
 	uint64_t wait = LOOK_FIRST;
 	int alive;
 
-	if (runner->phase != RUNNER_KILLING)
-		signal(SIGCHLD, SIG_IGN);
 	runner->phase = RUNNER_KILLING;
-	while (waitpid(-1, NULL, WNOHANG) > 0)
-		continue;
-	alive = reap_signal(NULL, SIGKILL, NULL, NULL);
+	if (end_asks(runner)) {
+		alive = reap_signal(NULL, SIGKILL, end_exited_cb, runner);
+	} else {
+		signal(SIGCHLD, SIG_IGN);
+		while (waitpid(-1, NULL, WNOHANG) > 0)
+			continue;
+		alive = reap_signal(NULL, SIGKILL, NULL, NULL);
+	}
 	if (alive == -1)
 		log_warn("cannot look for processes");
 	if (alive == 0) {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* process/list: what runs, and what can still be read; in pages. */
+/*
+ * process/list: what runs, and what can still be read; in pages.  And what is
+ * left to tell of it when the session ends.
+ */
 #include "config.h"
 
 #include <string.h>
@@ -9,6 +12,7 @@
 
 /* Bytes of one page; the largest item fits what is left of a message. */
 #define PAGE_BYTES (PROTO_CHUNK_MAX - 8192)
+#define NEWEST_MAX 64
 
 static void
 put_child(struct writer *w, const struct child *child)
@@ -64,4 +68,34 @@ list_answer(struct attach *attach, const struct call *call,
 	else
 		attach_result(attach, call, MSG_GR_LIST, &result);
 	writer_clear(&w);
+}
+
+void
+list_newest(struct runner *runner, struct writer *w, uint64_t *omitted)
+{
+	struct fields_PROCESS process;
+	struct child *child;
+	size_t len, count = 0;
+
+	*omitted = 0;
+	TAILQ_FOREACH_REVERSE(child, &runner->children, children, entry) {
+		process = (struct fields_PROCESS){
+			.process_id = { child->id, child->id_len },
+			.last_seq = outlog_next_seq(child->log) - 1,
+			.has_exit_code = child->exited,
+			.exit_code = child->exit_code,
+		};
+		len = w->len;
+		if (count < NEWEST_MAX)
+			proto_record_add(w, &proto_process, &process);
+		/* The first one that finds no room ends the list. */
+		if (w->failed || count >= NEWEST_MAX) {
+			w->len = len;
+			w->failed = 0;
+			count = NEWEST_MAX;
+			++*omitted;
+		} else {
+			count++;
+		}
+	}
 }

@@ -340,7 +340,11 @@ void workers_forget(struct runner *runner, const struct worker *worker);
 void workers_free(struct runner *runner);
 void workers_spare_cb(int fd, short what, void *arg);
 
-/* list.c: process/list. */
+/*
+ * list.c: process/list; and, for when the session has ended, the newest of
+ * them as far as the writer takes them, with how many more there are.
+ */
+void list_newest(struct runner *runner, struct writer *w, uint64_t *omitted);
 void list_answer(struct attach *attach, const struct call *call,
     const struct fields_GR_LIST *msg);
 

@@ -46,7 +46,7 @@ hello(void)
 static void
 ended(void)
 {
-	static const struct fields_NOTHING msg;
+	static const struct fields_RB_ENDED msg;
 
 	chan_write_one(CONTROL, MSG_RB_ENDED, &msg, NULL, 0);
 	exit(0);

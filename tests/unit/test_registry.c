@@ -324,6 +324,34 @@ Test(registry, a_time_to_live_without_end_does_not_wrap)
 	registry_free(reg);
 }
 
+/* Who comes back without asking for another one has what he had. */
+Test(registry, a_time_to_live_stays_until_another_is_asked_for)
+{
+	struct registry *reg = make(4, 4);
+	struct registry_claim claim = claim_by(1, 1);
+	struct ident id;
+	uint32_t slot;
+
+	claim.ttl_ms = 70;
+	ident_make(&id);
+	registry_attach(reg, &claim, &id, 0, &slot);
+	registry_detach(reg, slot, 1, 0);
+	cr_assert_eq(registry_next_deadline(reg), 70);
+	claim = claim_by(1, 2);
+	claim.ttl_ms = 0;
+	cr_assert_eq(registry_resume(reg, &claim, &id, 10, &slot),
+	    REGISTRY_DONE);
+	registry_detach(reg, slot, 2, 10);
+	cr_assert_eq(registry_next_deadline(reg), 80);
+	claim = claim_by(1, 3);
+	claim.ttl_ms = 5;
+	cr_assert_eq(registry_resume(reg, &claim, &id, 20, &slot),
+	    REGISTRY_DONE);
+	registry_detach(reg, slot, 3, 20);
+	cr_assert_eq(registry_next_deadline(reg), 25);
+	registry_free(reg);
+}
+
 Test(registry, a_repeated_attach_makes_no_second_session)
 {
 	struct registry *reg = make(4, 4);

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: ISC */
+/* What ended sessions leave: kept, found, bounded. */
+#include "config.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/epitaph.h"
+
+TestSuite(epitaph, .timeout = 20);
+
+static struct ident
+id_of(unsigned int number)
+{
+	struct ident id = { 0 };
+
+	memcpy(id.bytes, &number, sizeof(number));
+	return id;
+}
+
+static int
+keep(struct epitaphs *set, unsigned int number, size_t len)
+{
+	static uint8_t bytes[EPITAPH_BYTES + 1];
+	struct ident id = id_of(number);
+
+	memset(bytes, (int)number, sizeof(bytes));
+	return epitaph_add(set, &id, (struct span){ bytes, len }, number);
+}
+
+static bool
+is_kept(struct epitaphs *set, unsigned int number, size_t len)
+{
+	struct ident id = id_of(number);
+	struct span processes;
+	uint64_t omitted;
+
+	if (!epitaph_find(set, &id, &processes, &omitted))
+		return false;
+	cr_assert_eq(processes.len, len);
+	cr_assert_eq(omitted, number);
+	if (len > 0)
+		cr_assert_eq(processes.p[len - 1], (uint8_t)number);
+	return true;
+}
+
+Test(epitaph, the_oldest_gives_way)
+{
+	struct epitaphs *set = epitaphs_new(3);
+	unsigned int i;
+
+	for (i = 1; i <= 5; i++)
+		cr_assert_eq(keep(set, i, i - 1), 0);
+	cr_assert(!is_kept(set, 1, 0) && !is_kept(set, 2, 1));
+	cr_assert(is_kept(set, 3, 2) && is_kept(set, 4, 3));
+	cr_assert(is_kept(set, 5, 4));
+	epitaphs_free(set);
+	epitaphs_free(NULL);
+}
+
+Test(epitaph, there_is_a_bound_on_bytes)
+{
+	struct epitaphs *set = epitaphs_new(1000);
+	unsigned int i, kept = 0;
+
+	cr_assert_eq(keep(set, 1, EPITAPH_BYTES + 1), -1);
+	cr_assert(!is_kept(set, 1, 0));
+	for (i = 1; i <= 1000; i++)
+		cr_assert_eq(keep(set, i, EPITAPH_BYTES), 0);
+	for (i = 1; i <= 1000; i++)
+		kept += is_kept(set, i, EPITAPH_BYTES);
+	cr_assert_eq(kept, EPITAPHS_BYTES / EPITAPH_BYTES);
+	cr_assert(is_kept(set, 1000, EPITAPH_BYTES));
+	epitaphs_free(set);
+}

@@ -83,6 +83,7 @@ party_start_params(const struct daemon *daemon, enum party_kind kind,
 static int
 party_job_send_start(struct party *party, struct party_job *job)
 {
+	job->asked++;
 	job->starting = call_send(party->call, "process/start",
 	    party_start_params(party->daemon, job->kind, job->id));
 	return job->starting == -1 ?
@@ -128,7 +129,10 @@ party_start(struct party *party, enum party_kind kind, const char *id)
 	return job;
 }
 
-/* Asking again may find it started: that is what its number 1 would say. */
+/*
+ * Who asks again may be answered as the first time, or be told that it is
+ * there; either way it may have run to its end in between.
+ */
 static int
 party_started(struct party *party, struct party_job *job,
     struct json_object *reply)
@@ -136,16 +140,17 @@ party_started(struct party *party, struct party_job *job,
 	struct json_object *error, *message;
 
 	job->starting = 0;
-	if (json_object_object_get_ex(reply, "result", NULL))
-		return 0;
-	if (json_object_object_get_ex(reply, "error", &error) &&
-	    json_object_object_get_ex(error, "message", &message) &&
-	    strstr(json_object_get_string(message), "already exists") != NULL)
-		return tape_catch_up(job->tape, party->call) == 0 ? 0 :
-		    party_fail(party, "%s: %s", job->id,
+	if (!json_object_object_get_ex(reply, "result", NULL) &&
+	    (!json_object_object_get_ex(reply, "error", &error) ||
+	    !json_object_object_get_ex(error, "message", &message) ||
+	    strstr(json_object_get_string(message), "already exists") ==
+	    NULL))
+		return party_fail(party, "%s: %s", job->id,
+		    json_object_to_json_string(reply));
+	if (job->asked > 1 && tape_catch_up(job->tape, party->call) == -1)
+		return party_fail(party, "%s: %s", job->id,
 		    tape_error(job->tape));
-	return party_fail(party, "%s: %s", job->id,
-	    json_object_to_json_string(reply));
+	return 0;
 }
 
 static int

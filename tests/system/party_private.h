@@ -25,6 +25,7 @@ struct party_job {
 	char *id;
 	struct tape *tape;
 	int64_t starting; /* the call that asked for it, 0 once answered */
+	int asked; /* how often its start was sent */
 	TAILQ_HEAD(, party_write) writes;
 	unsigned long nwrites;
 	SHA2_CTX sent;

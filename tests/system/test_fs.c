@@ -714,8 +714,11 @@ int
 main(void)
 {
 	static const char *const args[] = { "--gateways", "1", NULL };
-	struct daemon *daemon = daemon_start(args);
+	struct daemon *daemon;
 
+	/* Not what anybody has by default: files are made with this one. */
+	umask(002);
+	daemon = daemon_start(args);
 	if (tap_ok(daemon != NULL, "holdfastd runs")) {
 		stories(daemon);
 		tap_ok(daemon_stop(daemon, FS_MS) == 0,

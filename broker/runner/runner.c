@@ -81,9 +81,10 @@ runner_attach(struct runner *runner, int fd, uint64_t generation)
 	struct child *child, *next;
 
 	/* The socket of the one before is closed unread. */
-	if (runner->attach != NULL)
+	if (runner->attach != NULL) {
 		mark_all(runner);
-	workers_detach(runner);
+		workers_detach(runner);
+	}
 	attach_free(runner->attach);
 	runner->attach = NULL;
 	workers_attach(runner);

@@ -38,6 +38,7 @@ struct worker {
 	TAILQ_ENTRY(worker) entry;
 	struct runner *runner;
 	enum worker_kind kind;
+	uint64_t generation;	/* of whom it serves; 0: of anybody */
 	struct link *link;
 	pid_t pid;
 	size_t busy;		/* requests without an answer */
@@ -54,11 +55,14 @@ static const struct {
 	size_t most;		/* of this kind at a time */
 	size_t at_once;		/* requests given to one */
 	bool lasts;		/* beyond the attachment */
+	bool finishes;		/* what the attachment had asked for */
 } workers_by_kind[WORKER_KINDS] = {
-	[WORKER_FILES] = { "holdfast-fs", NULL, 4, 1, true },
-	[WORKER_HANDLES] = { "holdfast-fs", NULL, 1, HANDLES_AT_ONCE, false },
-	[WORKER_WATCH] = { "holdfast-fs", "watch", 1, SIZE_MAX, false },
-	[WORKER_HTTP] = { "holdfast-http", NULL, 1, SIZE_MAX, false },
+	[WORKER_FILES] = { "holdfast-fs", NULL, 4, 1, true, true },
+	[WORKER_HANDLES] = { "holdfast-fs", NULL, 1, HANDLES_AT_ONCE, false,
+	    true },
+	[WORKER_WATCH] = { "holdfast-fs", "watch", 1, SIZE_MAX, false,
+	    false },
+	[WORKER_HTTP] = { "holdfast-http", NULL, 1, SIZE_MAX, false, false },
 };
 
 static const struct link_ops worker_ops;
@@ -141,26 +145,61 @@ worker_free(struct worker *worker)
 	free(worker);
 }
 
+static bool
+worker_serves(const struct worker *worker, const struct work *work)
+{
+	return worker->kind == work->kind && (worker->generation == 0 ||
+	    worker->generation == work->generation);
+}
+
+/* Requests that are its and not answered, or waiting to be its. */
+static bool
+worker_has_work(const struct worker *worker)
+{
+	const struct work *work;
+
+	if (worker->busy > 0)
+		return true;
+	TAILQ_FOREACH(work, &worker->runner->works, entry)
+		if (work->worker == NULL && worker_serves(worker, work))
+			return true;
+	return false;
+}
+
 static void
 idle_cb(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	worker_free(arg);
+	if (!worker_has_work(arg))
+		worker_free(arg);
+}
+
+/* Whether those it serves have gone. */
+static bool
+worker_is_left(const struct worker *worker)
+{
+	const struct attach *attach = worker->runner->attach;
+
+	return worker->generation != 0 && (attach == NULL ||
+	    attach->generation != worker->generation);
 }
 
 static void
 worker_idle(struct worker *worker)
 {
-	struct timeval tv = { .tv_sec = IDLE_MS / 1000 };
+	struct timeval tv = { 0 };
 
 	/* Handles and watches are kept as long as somebody may use them. */
-	if (workers_by_kind[worker->kind].lasts)
-		event_add(worker->idle, &tv);
+	if (worker->generation == 0)
+		tv.tv_sec = IDLE_MS / 1000;
+	else if (!worker_is_left(worker))
+		return;
+	event_add(worker->idle, &tv);
 }
 
 static struct worker *
-worker_new(struct runner *runner, enum worker_kind kind)
+worker_new(struct runner *runner, enum worker_kind kind, uint64_t generation)
 {
 	struct worker *worker = calloc(1, sizeof(*worker));
 	int pair[2];
@@ -173,6 +212,7 @@ worker_new(struct runner *runner, enum worker_kind kind)
 	}
 	worker->runner = runner;
 	worker->kind = kind;
+	worker->generation = workers_by_kind[kind].lasts ? 0 : generation;
 	worker->pid = worker_exec(kind, pair[1]);
 	close(pair[1]);
 	worker->idle = evtimer_new(runner->base, idle_cb, worker);
@@ -196,17 +236,17 @@ fail:
 
 /* One that can take a request, or NULL; "*count" becomes how many there are. */
 static struct worker *
-worker_ready(struct runner *runner, enum worker_kind kind, size_t *count)
+worker_ready(struct runner *runner, const struct work *work, size_t *count)
 {
 	struct worker *worker, *ready = NULL;
 
 	*count = 0;
 	TAILQ_FOREACH(worker, &runner->workers, entry) {
-		if (worker->kind != kind)
+		if (!worker_serves(worker, work))
 			continue;
 		(*count)++;
 		if (ready == NULL &&
-		    worker->busy < workers_by_kind[kind].at_once)
+		    worker->busy < workers_by_kind[work->kind].at_once)
 			ready = worker;
 	}
 	return ready;
@@ -265,22 +305,22 @@ worker_for(struct runner *runner, const struct work *work, bool spare)
 	struct worker *worker;
 	size_t count;
 
-	worker = worker_ready(runner, work->kind, &count);
+	worker = worker_ready(runner, work, &count);
 	if (worker != NULL)
 		return worker;
 	if (count > 0 && (!spare || count >=
 	    workers_by_kind[work->kind].most))
 		return NULL;
-	return worker_new(runner, work->kind);
+	return worker_new(runner, work->kind, work->generation);
 }
 
 static bool
-worker_may_come(struct runner *runner, enum worker_kind kind)
+worker_may_come(struct runner *runner, const struct work *work)
 {
 	size_t count;
 
-	(void)worker_ready(runner, kind, &count);
-	return count < workers_by_kind[kind].most;
+	(void)worker_ready(runner, work, &count);
+	return count < workers_by_kind[work->kind].most;
 }
 
 static void
@@ -290,16 +330,20 @@ schedule(struct runner *runner, bool spare)
 	struct work *work, *next;
 	struct worker *worker;
 	bool waits = false;
+	size_t count;
 
 	for (work = work_next(&runner->works, NULL); work != NULL;
 	    work = next == NULL ? NULL : work_next(&runner->works, next)) {
 		next = TAILQ_NEXT(work, entry);
 		worker = worker_for(runner, work, spare);
+		(void)worker_ready(runner, work, &count);
 		if (worker != NULL)
 			work_give(worker, work);
-		else if (worker_may_come(runner, work->kind) && (spare ||
-		    worker_ready(runner, work->kind, &(size_t){ 0 }) ==
-		    NULL))
+		else if (count == 0)
+			work_fail(runner, work, "the program that does this "
+			    "could not be started");
+		else if (worker_may_come(runner, work) && (spare ||
+		    worker_ready(runner, work, &(size_t){ 0 }) == NULL))
 			waits = true;
 	}
 	if (waits)
@@ -319,9 +363,7 @@ workers_ask(struct attach *attach, const struct proto_head *head,
     const union proto_any *msg, const uint8_t *payload)
 {
 	struct runner *runner = attach->runner;
-	enum worker_kind kind;
 	struct work *work = work_new(head->type, msg, payload, head->len);
-	size_t count;
 
 	if (work == NULL)
 		fatalx("no memory for a request");
@@ -330,12 +372,7 @@ workers_ask(struct attach *attach, const struct proto_head *head,
 	work->call = head->call;
 	attach->parked_bytes += work->len + WORK_WEIGHT;
 	TAILQ_INSERT_TAIL(&runner->works, work, entry);
-	kind = work->kind;
 	schedule(runner, false);
-	(void)worker_ready(runner, kind, &count);
-	if (count == 0)
-		work_fail(runner, work, "the program that does this could "
-		    "not be started");
 	attach_throttle(attach);
 }
 
@@ -552,8 +589,10 @@ workers_pump(struct attach *attach)
 }
 
 /*
- * Nobody is attached: what was asked for is still done, its answers are for
- * nobody; but handles, watches and transfers belong to the connection.
+ * Nobody is attached any more: what was asked for is still done, its answers
+ * are for nobody; but handles, watches and transfers belong to the
+ * connection.  Handles stay until the last request for them is carried out;
+ * those left even longer, which somebody must have stuck, are given up.
  */
 void
 workers_detach(struct runner *runner)
@@ -563,7 +602,9 @@ workers_detach(struct runner *runner)
 	TAILQ_FOREACH_SAFE(worker, &runner->workers, entry, next) {
 		free(worker->begin);
 		worker->begin = NULL;
-		if (!workers_by_kind[worker->kind].lasts) {
+		if (!workers_by_kind[worker->kind].finishes ||
+		    (worker->generation != 0 && (worker_is_left(worker) ||
+		    !worker_has_work(worker)))) {
 			workers_forget(runner, worker);
 			worker_free(worker);
 		} else if (worker->paused) {
@@ -587,7 +628,12 @@ workers_forget(struct runner *runner, const struct worker *worker)
 void
 workers_attach(struct runner *runner)
 {
+	struct worker *worker;
+
 	workers_forget(runner, NULL);
+	TAILQ_FOREACH(worker, &runner->workers, entry)
+		if (worker->generation != 0 && worker->busy == 0)
+			worker_idle(worker);
 }
 
 void

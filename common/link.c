@@ -23,7 +23,6 @@
 #define ROWS_MAX 128
 #define WHY_SIZE 96
 #define ENCODE_KEEP (128 * 1024) /* memory kept between messages */
-#define PAYLOAD_IOV 8
 
 /* Bytes that came and are not delivered yet. */
 struct pending {
@@ -462,7 +461,7 @@ static int
 link_put(struct link *link, uint16_t type, uint32_t call,
     const struct iovec *payload, int count, int now)
 {
-	struct iovec iov[PAYLOAD_IOV + 1];
+	struct iovec iov[LINK_IOV_MAX + 1];
 	struct proto_head head = { .type = type, .call = call };
 	const struct proto_row *row = proto_row(type);
 	uint8_t bytes[PROTO_HEAD_LEN];
@@ -471,7 +470,7 @@ link_put(struct link *link, uint16_t type, uint32_t call,
 	int i;
 
 	if (row == NULL || row->from != link->self ||
-	    row->to != link->peer || count > PAYLOAD_IOV)
+	    row->to != link->peer || count > LINK_IOV_MAX)
 		fatalx("%s is not ours to send", proto_name(type));
 	if (link->dead || link->mute)
 		return -1;

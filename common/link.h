@@ -67,6 +67,7 @@ int link_send(struct link *link, uint16_t type, uint32_t call,
     const void *msg);
 
 /* The same for a payload that was encoded by hand, in pieces. */
+#define LINK_IOV_MAX 33 /* pieces */
 int link_sendv(struct link *link, uint16_t type, uint32_t call,
     const struct iovec *payload, int count);
 

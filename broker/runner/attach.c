@@ -244,14 +244,21 @@ attach_closed(struct child *child, uint64_t seq)
 }
 
 void
-attach_result(struct attach *attach, const struct call *call,
-    uint16_t method, struct fields_RG_RESULT *result)
+attach_address(const struct call *call, uint16_t method,
+    struct fields_RG_RESULT *result)
 {
 	result->method = method;
 	result->has_id_int = call->has_int;
 	result->id_int = call->id_int;
 	result->has_id_str = call->has_str;
 	result->id_str = call->id_str;
+}
+
+void
+attach_result(struct attach *attach, const struct call *call,
+    uint16_t method, struct fields_RG_RESULT *result)
+{
+	attach_address(call, method, result);
 	link_send(attach->link, MSG_RG_RESULT, call->number, result);
 }
 

@@ -19,6 +19,9 @@
 #define PART_BYTES PROTO_CHUNK_MAX
 #define PART_SIZE (PROTO_EVENT_MAX - 64)
 #define WAIT_MAX_MS 1000000000
+/* What goes out from where it lies: few chunks, many bytes. */
+#define DIRECT_CHUNKS ((LINK_IOV_MAX - 1) / 2)
+#define DIRECT_MIN 4096
 
 static int
 has_news(const struct child *child, uint64_t after)
@@ -106,6 +109,61 @@ fits(uint64_t count, uint64_t bytes)
 {
 	return bytes <= PART_BYTES &&
 	    count <= (PART_SIZE - bytes) / PROTO_CHUNK_HEAD;
+}
+
+/*
+ * The chunks as they go out: behind each head its bytes, where they lie.
+ * Returns how many pieces that makes.
+ */
+static int
+gather(const struct child *child, const struct outlog_span *span,
+    uint8_t heads[][PROTO_CHUNK_HEAD], struct iovec *iov)
+{
+	struct outlog_cursor cursor = { .seq = span->first };
+	struct outlog_chunk chunk;
+	struct writer w;
+	int n = 0;
+
+	while (n < 2 * (int)span->count &&
+	    outlog_next(child->log, &cursor, &chunk) == 0) {
+		w = (struct writer){ .p = heads[n / 2],
+			.cap = PROTO_CHUNK_HEAD, .max = PROTO_CHUNK_HEAD };
+		writer_put_u64(&w, chunk.seq);
+		writer_put_u8(&w, chunk.stream);
+		writer_put_u32(&w, (uint32_t)chunk.len);
+		iov[n++] = (struct iovec){ w.p, w.len };
+		iov[n++] = (struct iovec){ (void *)(uintptr_t)chunk.bytes,
+			chunk.len };
+	}
+	return n;
+}
+
+/* Few chunks with many bytes are not copied. */
+static void
+answer_direct(struct attach *attach, const struct call *call,
+    struct child *child, uint64_t after, const struct outlog_span *span)
+{
+	uint8_t heads[DIRECT_CHUNKS][PROTO_CHUNK_HEAD], gap[GAP_SIZE];
+	struct iovec iov[1 + 2 * DIRECT_CHUNKS];
+	struct fields_RG_RESULT result;
+	struct writer w;
+	int n;
+
+	fill_result(child, span->next_seq, &result);
+	fill_gap(child, after, &result, gap);
+	attach_address(call, MSG_GR_READ, &result);
+	writer_init(&w, PART_SIZE);
+	proto_encode(&w, MSG_RG_RESULT, &result);
+	writer_put_u16(&w, TAG_CHUNKS);
+	writer_put_u32(&w, (uint32_t)(span->bytes +
+	    span->count * PROTO_CHUNK_HEAD));
+	if (w.failed)
+		fatalx("no memory for an answer");
+	n = 1 + gather(child, span, heads, iov + 1);
+	iov[0] = (struct iovec){ w.p, w.len };
+	attach_sent(attach, child, 0, UNACKED_READ, span->bytes);
+	link_sendv_now(attach->link, MSG_RG_RESULT, call->number, iov, n);
+	writer_clear(&w);
 }
 
 static void
@@ -231,6 +289,9 @@ answer_due(struct attach *attach, struct parked_read *read)
 	} else if (!fits(span.count, span.bytes)) {
 		bulk_begin(attach, read, &span);
 		return;
+	} else if (span.count <= DIRECT_CHUNKS && span.bytes >= DIRECT_MIN) {
+		answer_direct(attach, &read->call, read->child, read->after,
+		    &span);
 	} else {
 		answer_whole(attach, &read->call, read->child, read->after,
 		    &span);

@@ -315,6 +315,9 @@ void attach_sent(struct attach *attach, struct child *child, uint64_t seq,
 void attach_send_now(struct attach *attach, uint16_t type, uint32_t call,
     const struct iovec *iov, int count);
 /* Answers. */
+/* Say whose answer a result is. */
+void attach_address(const struct call *call, uint16_t method,
+    struct fields_RG_RESULT *result);
 void attach_result(struct attach *attach, const struct call *call,
     uint16_t method, struct fields_RG_RESULT *result);
 void attach_error(struct attach *attach, const struct call *call,

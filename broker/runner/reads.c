@@ -229,11 +229,15 @@ read_free(struct parked_read *read)
 	free(read);
 }
 
+/* For all parts of a long answer, of which there is one at a time. */
+static struct writer part;
+
 static void
 bulk_end(struct attach *attach)
 {
 	struct parked_read *read = attach->bulk;
 
+	writer_clear(&part);
 	bulk_message(attach, MSG_RG_BULK_END, &attach->bulk_result);
 	attach->bulk = NULL;
 	child_set_keep(read->child);
@@ -246,31 +250,30 @@ bulk_part(struct attach *attach)
 	struct outlog_cursor cursor = attach->bulk_cursor;
 	struct child *child = attach->bulk->child;
 	struct outlog_chunk chunk;
-	struct writer w;
 	uint64_t bytes = 0, count = 0;
 	size_t begun;
 	struct iovec iov;
 
-	writer_init(&w, PROTO_EVENT_MAX);
-	begun = proto_begin(&w, TAG_CHUNKS);
+	part.max = PROTO_EVENT_MAX;
+	writer_reset(&part);
+	begun = proto_begin(&part, TAG_CHUNKS);
 	while (attach->bulk_left > 0 &&
 	    outlog_next(child->log, &cursor, &chunk) == 0 &&
 	    fits(count + 1, bytes + chunk.len)) {
-		put_chunk(&w, &chunk);
+		put_chunk(&part, &chunk);
 		attach->bulk_cursor = cursor;
 		attach->bulk_left--;
 		bytes += chunk.len;
 		count++;
 	}
-	proto_end(&w, begun);
-	if (w.failed || count == 0)
+	proto_end(&part, begun);
+	if (part.failed || count == 0)
 		fatalx("a part of an answer cannot be made");
 	attach_sent(attach, child, 0, attach->bulk_left == 0 ? UNACKED_READ :
 	    UNACKED_NOTHING, bytes);
-	iov = (struct iovec){ w.p, w.len };
+	iov = (struct iovec){ part.p, part.len };
 	attach_send_now(attach, MSG_RG_BULK_PART, attach->bulk->call.number,
 	    &iov, 1);
-	writer_clear(&w);
 	child_set_keep(child);
 	if (attach->bulk_left == 0)
 		bulk_end(attach);
@@ -479,4 +482,5 @@ reads_drop(struct attach *attach)
 	if (attach->bulk != NULL)
 		read_free(attach->bulk);
 	attach->bulk = NULL;
+	writer_clear(&part);
 }

@@ -285,7 +285,7 @@ story_order(struct call *call)
 	    ORDERED);
 }
 
-/* A handle waits for what is asked of its path before, and is opened then. */
+/* The first handle of a session waits for what its path waits for. */
 static void
 story_open_behind(struct call *call, const char *d)
 {
@@ -479,13 +479,13 @@ stories(struct daemon *daemon)
 	real = realpath(directory, NULL);
 	ask_at(real);
 	if (tap_ok(call != NULL, "attached")) {
+		story_open_behind(call, real);
 		story_sizes(call, real);
 		story_several(call, real);
 		story_growing(call, real);
 		story_too_large(call, real);
 		story_copy(call, real);
 		story_order(call);
-		story_open_behind(call, real);
 		tap_ok(daemon_find(daemon, "holdfast-fs", NULL, 0) <= 5,
 		    "few workers did all that");
 	}

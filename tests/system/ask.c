@@ -24,10 +24,19 @@ static char *ask_directory;
 void
 ask_at(const char *directory)
 {
-	free(ask_uri);
+	char *uri = xasprintf("file://%s", directory);
+
+	ask_base(uri);
+	free(uri);
 	free(ask_directory);
-	ask_uri = xasprintf("file://%s", directory);
 	ask_directory = xstrdup(directory);
+}
+
+void
+ask_base(const char *uri)
+{
+	free(ask_uri);
+	ask_uri = xstrdup(uri);
 }
 
 struct json_object *

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Calls as rows of a table: parameters and expected results as JSON text, in
- * which ' stands for " and @ for the file URI of the test's directory.
+ * which ' stands for " and @ for the test's own URI.
  */
 #ifndef TESTS_SYSTEM_ASK_H
 #define TESTS_SYSTEM_ASK_H
@@ -28,6 +28,9 @@ struct ask_row {
 
 /* Where @ leads from now on: an absolute path without special characters. */
 void ask_at(const char *directory);
+
+/* What @ stands for: any URI without special characters. */
+void ask_base(const char *uri);
 
 /* The text as JSON; the caller's. */
 struct json_object *ask_json(const char *text);

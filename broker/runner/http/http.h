@@ -65,13 +65,11 @@ int transfers_init(void);
 void transfers_begin(uint32_t call, const struct fields_GR_HTTP *msg);
 
 /*
- * Move everything on and send what is queued, then wait up to "timeout_ms"
+ * Move everything on and send what is queued, go on with transfers that
+ * paused because too much was, then wait up to "timeout_ms"
  * for a transfer or for "fd", the runner's socket.
  */
 void transfers_turn(int fd, int timeout_ms);
-
-/* The runner takes bytes again. */
-void transfers_resume(void);
 
 /* Whether a streamed transfer has this requestId. */
 bool transfers_active(struct span name);

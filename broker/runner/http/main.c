@@ -28,10 +28,7 @@ main(void)
 	if (transfers_init() == -1)
 		fatalx("libcurl cannot be used");
 	wire_init(STDIN_FILENO);
-	while (wire_read()) {
-		if (wire_queued() <= HTTP_QUEUE_LOW)
-			transfers_resume();
+	while (wire_read())
 		transfers_turn(STDIN_FILENO, TURN_MS);
-	}
 	return 0;
 }

@@ -402,6 +402,19 @@ transfer_done(struct transfer *transfer, CURLcode result)
 	transfer_end(transfer);
 }
 
+/* The runner takes bytes again. */
+static void
+transfers_resume(void)
+{
+	struct transfer *transfer;
+
+	TAILQ_FOREACH(transfer, &transfers, entry)
+		if (transfer->paused) {
+			transfer->paused = false;
+			curl_easy_pause(transfer->easy, CURLPAUSE_CONT);
+		}
+}
+
 void
 transfers_turn(int fd, int timeout_ms)
 {
@@ -418,19 +431,10 @@ transfers_turn(int fd, int timeout_ms)
 			transfer_done(transfer, done->data.result);
 		}
 	wire_flush();
+	/* Here, for all that waited may have gone out just now. */
+	if (wire_queued() <= HTTP_QUEUE_LOW)
+		transfers_resume();
 	extra.events = (short)(CURL_WAIT_POLLIN |
 	    (wire_queued() > 0 ? CURL_WAIT_POLLOUT : 0));
 	curl_multi_poll(multi, &extra, 1, timeout_ms, NULL);
-}
-
-void
-transfers_resume(void)
-{
-	struct transfer *transfer;
-
-	TAILQ_FOREACH(transfer, &transfers, entry)
-		if (transfer->paused) {
-			transfer->paused = false;
-			curl_easy_pause(transfer->easy, CURLPAUSE_CONT);
-		}
 }

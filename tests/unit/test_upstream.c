@@ -353,7 +353,7 @@ static const struct {
 	{ GONE_RUNNER_FAILED, WS_CODE_INTERNAL },
 	{ GONE_ENDED, WS_CODE_INTERNAL },
 	{ GONE_STOPPING, WS_CODE_GOING_AWAY },
-	{ GONE_REPLACED, WS_CODE_POLICY },
+	{ GONE_REPLACED, WS_CODE_TAKEN_OVER },
 };
 
 Test(upstream, endings)
@@ -381,7 +381,7 @@ Test(upstream, same_session_twice)
 	rig_session(&rig, &client);
 	rig.generation = 10;
 	rig_session(&rig, &second);
-	rig_expect_close(&client, WS_CODE_POLICY);
+	rig_expect_close(&client, WS_CODE_TAKEN_OVER);
 	rig_send_text(&second, STATUS);
 	rig_expect_text(&second, "ready");
 	rig_client_clear(&second);

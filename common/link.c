@@ -6,6 +6,7 @@
 #include <sys/uio.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 #include "common/unix.h"
 
 #define SCRATCH_SIZE (256 * 1024)
+#define LOOK_MS 50		/* see link_look_cb() */
 #define TURN_MAX 4		/* reads before others get a turn */
 #define ROWS_MAX 128
 #define WHY_SIZE 96
@@ -34,7 +36,7 @@ struct link {
 	struct event_base *base;
 	struct event *ev_read;
 	struct event *ev_write;
-	struct event *ev_closed;	/* while reading is paused */
+	struct event *ev_look;	/* while reading is paused: is it over? */
 	struct event *ev_turn;		/* deferred: flush, resume, drained */
 	struct event *ev_ended;
 	int fd;
@@ -67,7 +69,7 @@ static void
 link_release(struct link *link)
 {
 	struct event *events[] = { link->ev_read, link->ev_write,
-		link->ev_closed, link->ev_turn, link->ev_ended };
+		link->ev_look, link->ev_turn, link->ev_ended };
 	size_t i;
 
 	for (i = 0; i < sizeof(events) / sizeof(events[0]); i++)
@@ -85,7 +87,7 @@ link_quiet(struct link *link)
 {
 	event_del(link->ev_read);
 	event_del(link->ev_write);
-	event_del(link->ev_closed);
+	event_del(link->ev_look);
 	event_del(link->ev_turn);
 }
 
@@ -332,16 +334,32 @@ link_read_cb(evutil_socket_t fd, short what, void *arg)
 	link_leave(link);
 }
 
+static void
+link_look_later(struct link *link)
+{
+	struct timeval tv = { .tv_usec = LOOK_MS * 1000 };
+
+	event_add(link->ev_look, &tv);
+}
+
 /*
- * The peer went away while reading was paused.  What it still sent is
- * bounded by the socket's buffer, so it is read now and the end found.
+ * Nobody waits for the socket while reading is paused, so the end of the
+ * peer is looked for now and then: EV_CLOSED would not tell of a reset, and
+ * the loop would spin on it.  What the peer still sent is bounded by the
+ * socket's buffer, so it is read then and the end found.
  */
 static void
-link_closed_cb(evutil_socket_t fd, short what, void *arg)
+link_look_cb(evutil_socket_t fd, short what, void *arg)
 {
+	struct link *link = arg;
+	struct pollfd pfd = { .fd = link->fd, .events = POLLRDHUP };
+
 	(void)fd;
 	(void)what;
-	link_resume(arg);
+	if (poll(&pfd, 1, 0) > 0)
+		link_resume(link);
+	else
+		link_look_later(link);
 }
 
 void
@@ -351,7 +369,7 @@ link_pause(struct link *link)
 		return;
 	link->paused = true;
 	event_del(link->ev_read);
-	event_add(link->ev_closed, NULL);
+	link_look_later(link);
 }
 
 void
@@ -360,7 +378,7 @@ link_resume(struct link *link)
 	if (!link->paused || link->dead)
 		return;
 	link->paused = false;
-	event_del(link->ev_closed);
+	event_del(link->ev_look);
 	event_add(link->ev_read, NULL);
 	if (link->in.len > 0)
 		event_active(link->ev_read, EV_READ, 0);
@@ -567,12 +585,11 @@ link_new(struct event_base *base, int fd, enum proto_role self,
 	    link_read_cb, link);
 	link->ev_write = event_new(base, fd, EV_WRITE | EV_PERSIST,
 	    link_write_cb, link);
-	link->ev_closed = event_new(base, fd, EV_CLOSED, link_closed_cb,
-	    link);
+	link->ev_look = evtimer_new(base, link_look_cb, link);
 	link->ev_turn = event_new(base, -1, 0, link_turn_cb, link);
 	link->ev_ended = event_new(base, -1, 0, link_ended_cb, link);
 	if (unix_nonblock(fd) == -1 || link->ev_read == NULL ||
-	    link->ev_write == NULL || link->ev_closed == NULL ||
+	    link->ev_write == NULL || link->ev_look == NULL ||
 	    link->ev_turn == NULL || link->ev_ended == NULL ||
 	    event_add(link->ev_read, NULL) == -1) {
 		link_release(link);

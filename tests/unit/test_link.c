@@ -272,20 +272,51 @@ Test(link, pause_holds_back_and_resume_goes_on)
 	}
 }
 
+static void
+send_output(size_t len, uint64_t seq)
+{
+	static uint8_t data[PROTO_CHUNK_MAX];
+	struct fields_RG_OUTPUT out = {
+		.process_id = span_str("p"),
+		.seq = seq,
+		.stream = STREAM_STDOUT,
+		.data = { data, len },
+	};
+
+	cr_assert_eq(link_send(link_, MSG_RG_OUTPUT, 0, &out), 0);
+}
+
 Test(link, the_end_is_noticed_while_paused)
 {
 	uint8_t stream[64];
 	size_t len = frame_hello(stream);
-	int i;
 
 	pause_each = true;
 	cr_assert_eq(write(peer, stream, len), (ssize_t)len);
 	turn();
 	cr_assert_eq(messages, 1);
 	unix_close(&peer);
-	for (i = 0; i < 4 && ended == 0; i++)
-		turn();
-	cr_assert_eq(ended, 1);
+	while (ended == 0)
+		event_base_loop(base, EVLOOP_ONCE);
+}
+
+/* A peer that dies with unread bytes resets the connection. */
+Test(link, a_reset_is_noticed_while_paused)
+{
+	uint8_t stream[64];
+	size_t len = frame_hello(stream);
+	int turns = 0;
+
+	pause_each = true;
+	cr_assert_eq(write(peer, stream, len), (ssize_t)len);
+	turn();
+	cr_assert_eq(messages, 1);
+	send_output(100, 1);
+	turn();
+	unix_close(&peer);
+	for (; ended == 0; turns++)
+		event_base_loop(base, EVLOOP_ONCE);
+	cr_assert_lt(turns, 100, "the loop spins: %d turns", turns);
 }
 
 Test(link, it_may_be_freed_in_message)
@@ -299,20 +330,6 @@ Test(link, it_may_be_freed_in_message)
 	turn();
 	cr_assert_eq(messages, 1);
 	cr_assert_eq(ended, 0);
-}
-
-static void
-send_output(size_t len, uint64_t seq)
-{
-	static uint8_t data[PROTO_CHUNK_MAX];
-	struct fields_RG_OUTPUT out = {
-		.process_id = span_str("p"),
-		.seq = seq,
-		.stream = STREAM_STDOUT,
-		.data = { data, len },
-	};
-
-	cr_assert_eq(link_send(link_, MSG_RG_OUTPUT, 0, &out), 0);
 }
 
 static size_t

@@ -130,21 +130,15 @@ party_start(struct party *party, enum party_kind kind, const char *id)
 }
 
 /*
- * Who asks again may be answered as the first time, or be told that it is
- * there; either way it may have run to its end in between.
+ * Asked again, it may have been started by the first request: then it is
+ * answered as that one was, and what it has done meanwhile was told to nobody.
  */
 static int
 party_started(struct party *party, struct party_job *job,
     struct json_object *reply)
 {
-	struct json_object *error, *message;
-
 	job->starting = 0;
-	if (!json_object_object_get_ex(reply, "result", NULL) &&
-	    (!json_object_object_get_ex(reply, "error", &error) ||
-	    !json_object_object_get_ex(error, "message", &message) ||
-	    strstr(json_object_get_string(message), "already exists") ==
-	    NULL))
+	if (!json_object_object_get_ex(reply, "result", NULL))
 		return party_fail(party, "%s: %s", job->id,
 		    json_object_to_json_string(reply));
 	if (job->asked > 1 && tape_catch_up(job->tape, party->call) == -1)

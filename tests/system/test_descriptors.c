@@ -295,7 +295,7 @@ int
 main(void)
 {
 	static const char *const args[] = { "--gateways", "2",
-		"--detach-ttl-ms", "300", "--handshake-ms", HANDSHAKE, NULL };
+		"--detach-ttl-ms", "2000", "--handshake-ms", HANDSHAKE, NULL };
 	struct daemon *daemon = daemon_start(args);
 	struct call *call;
 

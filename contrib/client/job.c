@@ -2,6 +2,7 @@
 /* One job on the server: started once, followed, fed and ended. */
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,6 +34,36 @@ job_new(const char *process_id, struct json_object *start_params, int tty,
 	job->feed = feed_new();
 	job->last_input = '\n';
 	return job;
+}
+
+struct job *
+job_new_adopted(const struct job_ops *ops, void *arg)
+{
+	struct job *job = job_new("", NULL, 0, ops, arg);
+
+	job->adopted = 1;
+	snprintf(job->write_prefix, sizeof(job->write_prefix), "%08x-",
+	    arc4random());
+	return job;
+}
+
+void
+job_adopt(struct job *job, const char *process_id, int tty)
+{
+	if (job->state != JOB_NEW)
+		return;
+	free(job->id);
+	job->id = xstrdup(process_id);
+	job->tty = tty;
+	job->state = JOB_UNCERTAIN;
+	if (job->attached)
+		job_attached(job);
+}
+
+void
+job_set_beyond(struct job *job, int on)
+{
+	job->beyond = on;
 }
 
 void
@@ -126,15 +157,58 @@ job_send_end(struct job *job)
 		job->end_sent = 1;
 }
 
+static void
+job_send_size(struct job *job)
+{
+	struct json_object *params;
+
+	if (!job->size_due || !job->attached || !job->beyond || !job->tty ||
+	    job->state != JOB_RUNNING)
+		return;
+	params = job_params(job);
+	json_object_object_add(params, "rows",
+	    json_object_new_int(job->rows));
+	json_object_object_add(params, "cols",
+	    json_object_new_int(job->cols));
+	if (job_call(job, JOB_RESIZE, 0, "process/resize", params) == 0)
+		job->size_due = 0;
+}
+
+void
+job_resize(struct job *job, int rows, int cols)
+{
+	if (rows <= 0 || cols <= 0)
+		return;
+	job->rows = rows;
+	job->cols = cols;
+	job->size_due = 1;
+	job_send_size(job);
+}
+
+/* Its answer was lost, and perhaps it was lost itself. */
+static void
+job_start_again(struct job *job)
+{
+	job->asked_again = 1;
+	(void)job_call(job, JOB_START, 0, "process/start",
+	    json_object_get(job->start_params));
+}
+
 void
 job_attached(struct job *job)
 {
 	job->attached = 1;
 	switch (job->state) {
 	case JOB_NEW:
-		job_start(job);
+		if (!job->adopted)
+			job_start(job);
 		break;
 	case JOB_STARTING:
+		if (job->beyond && !job->want_end) {
+			/* Such a server never runs it twice. */
+			job_start_again(job);
+			break;
+		}
 		/* Whether it arrived is not known: ask, do not repeat. */
 		job->state = JOB_UNCERTAIN;
 		job_read(job);
@@ -147,12 +221,15 @@ job_attached(struct job *job)
 		return;
 	}
 	job_send_end(job);
+	job_send_size(job);
 	job_send_input(job);
 }
 
 void
 job_away(struct job *job)
 {
+	/* Whether the last one arrived is not known. */
+	job->size_due = job->rows > 0;
 	job->attached = 0;
 	job->reading = 0;
 	job->closing = 0;
@@ -167,6 +244,7 @@ job_runs(struct job *job)
 	if (job->state != JOB_STARTING && job->state != JOB_UNCERTAIN)
 		return;
 	job->state = JOB_RUNNING;
+	job_send_size(job);
 	job_send_input(job);
 	if (job_input_room(job) > 0)
 		job->ops->input(job->arg, 1);
@@ -177,7 +255,8 @@ job_start_failed(struct job *job, const struct rpc_message *msg)
 {
 	int status = JOB_STATUS_FAILED;
 
-	if (msg->code == RPC_INVALID && job->starts > 1 &&
+	if (msg->code == RPC_INVALID &&
+	    (job->starts > 1 || job->asked_again) &&
 	    strstr(msg->text, "already exists") != NULL) {
 		job->state = JOB_UNCERTAIN;
 		job_read(job);
@@ -198,7 +277,9 @@ job_read_failed(struct job *job, const struct rpc_message *msg)
 	}
 	if (job->state == JOB_UNCERTAIN && msg->code == RPC_INVALID) {
 		/* The server never had it, so it can't run twice. */
-		if (job->want_end)
+		if (job->adopted)
+			job_fail(job, JOB_STATUS_FAILED, msg->text);
+		else if (job->want_end)
 			job_fail(job, JOB_STATUS_FAILED,
 			    "the job was not started");
 		else
@@ -248,8 +329,12 @@ job_reply(struct job *job, int what, uint64_t tag,
 	case JOB_START:
 		if (msg->kind == RPC_ERROR)
 			job_start_failed(job, msg);
-		else
+		else {
 			job_runs(job);
+			/* What it said meanwhile was said to nobody. */
+			if (job->asked_again)
+				job_read(job);
+		}
 		break;
 	case JOB_READ:
 		job_read_answered(job, msg);
@@ -262,6 +347,8 @@ job_reply(struct job *job, int what, uint64_t tag,
 		break;
 	case JOB_SIGNAL:
 	case JOB_TERMINATE:
+	case JOB_RESIZE:
+	case JOB_CALLS:
 		break;
 	}
 }
@@ -316,6 +403,12 @@ int
 job_may_run(const struct job *job)
 {
 	return job->state != JOB_NEW && job->state != JOB_ENDED;
+}
+
+int
+job_is_started(const struct job *job)
+{
+	return job->state == JOB_RUNNING || job->state == JOB_ENDED;
 }
 
 int

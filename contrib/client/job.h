@@ -23,10 +23,13 @@ enum job_call {
 	JOB_WRITE,
 	JOB_CLOSE_STDIN,
 	JOB_SIGNAL,
-	JOB_TERMINATE
+	JOB_TERMINATE,
+	JOB_RESIZE,
+	JOB_CALLS
 };
 
 /* Exit statuses of runs that failed before or beside the job. */
+#define JOB_STATUS_TAKEN 124 /* another connection has the session */
 #define JOB_STATUS_FAILED 125
 #define JOB_STATUS_NOT_EXECUTABLE 126
 #define JOB_STATUS_NOT_FOUND 127
@@ -59,6 +62,23 @@ struct job_ops {
 struct job *job_new(const char *process_id, struct json_object *start_params,
     int tty, const struct job_ops *ops, void *arg);
 void job_free(struct job *job);
+
+/*
+ * One that runs already: attached to without being started, and read from its
+ * beginning.  As job_new(); job_adopt() says which process it is, before or
+ * after the connection is there.
+ */
+struct job *job_new_adopted(const struct job_ops *ops, void *arg);
+void job_adopt(struct job *job, const char *process_id, int tty);
+
+/* Whether the server has what holdfast's has beyond others. */
+void job_set_beyond(struct job *job, int on);
+
+/* Its terminal has another size. */
+void job_resize(struct job *job, int rows, int cols);
+
+/* True once the server has confirmed that it was started. */
+int job_is_started(const struct job *job);
 
 /* The connection is there (again), or gone. */
 void job_attached(struct job *job);

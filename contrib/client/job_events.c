@@ -47,12 +47,17 @@ static void
 job_gap_cb(void *arg, uint64_t from, uint64_t to)
 {
 	struct job *job = arg;
-	char text[128];
+	char text[160], bytes[48] = "";
 
-	job->lost = 1;
+	/* Who comes later has not lost what was there before. */
+	if (!job->adopted || from > 1)
+		job->lost = 1;
+	if (job->gap_bytes != 0 && to >= job->gap_to)
+		snprintf(bytes, sizeof(bytes), " (%llu bytes)",
+		    (unsigned long long)job->gap_bytes);
 	snprintf(text, sizeof(text), "output is missing here: the server no "
-	    "longer has events %llu to %llu of the job",
-	    (unsigned long long)from, (unsigned long long)to);
+	    "longer has events %llu to %llu of the job%s",
+	    (unsigned long long)from, (unsigned long long)to, bytes);
 	job->ops->note(job->arg, text);
 }
 
@@ -93,6 +98,19 @@ job_take_output(struct job *job, struct json_object *object)
 	return rc;
 }
 
+/* The bounds of what is missing, from servers that tell them. */
+static void
+job_take_gap(struct job *job, struct json_object *result)
+{
+	struct json_object *beyond = NULL, *gap = NULL;
+
+	if (json_object_object_get_ex(result, "holdfast", &beyond) &&
+	    json_object_is_type(beyond, json_type_object))
+		json_object_object_get_ex(beyond, "gap", &gap);
+	job->gap_to = rpc_uint(gap, "toSeq", 0);
+	job->gap_bytes = rpc_uint(gap, "bytes", 0);
+}
+
 int
 job_take_read(struct job *job, struct json_object *result)
 {
@@ -103,6 +121,7 @@ job_take_read(struct job *job, struct json_object *result)
 	    !json_object_object_get_ex(result, "chunks", &chunks) ||
 	    !json_object_is_type(chunks, json_type_array))
 		return -1;
+	job_take_gap(job, result);
 	n = json_object_array_length(chunks);
 	for (i = 0; i < n; i++)
 		if (job_take_output(job,

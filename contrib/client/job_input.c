@@ -22,10 +22,11 @@ static int
 job_send_write(struct job *job, const struct feed_write *write)
 {
 	struct json_object *params = job_params(job);
-	char id[24], *text = xmalloc(BASE64_ENCODED_LEN(write->len));
+	char id[48], *text = xmalloc(BASE64_ENCODED_LEN(write->len));
 
 	base64_encode(text, write->data, write->len);
-	snprintf(id, sizeof(id), "%llu", (unsigned long long)write->id);
+	snprintf(id, sizeof(id), "%s%llu", job->write_prefix,
+	    (unsigned long long)write->id);
 	json_object_object_add(params, "chunk",
 	    json_object_new_string_len(text, (int)BASE64_ENCODED_LEN(write->len)));
 	json_object_object_add(params, "writeId",

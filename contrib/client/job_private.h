@@ -30,6 +30,13 @@ struct job {
 	int attached;
 	int reading; /* a process/read is unanswered */
 	int starts;
+	int adopted; /* never started by us */
+	int beyond; /* the server is holdfast's */
+	int asked_again; /* an answer to process/start was lost */
+	int rows, cols; /* to be told; 0: nothing to tell */
+	int size_due;
+	char write_prefix[12]; /* of write ids, that others have not used */
+	uint64_t gap_to, gap_bytes; /* what the last read said; 0: nothing */
 	int exit_code;
 	int lost;
 	int input_ended;

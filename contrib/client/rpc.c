@@ -81,6 +81,7 @@ rpc_parse_error(struct rpc_message *msg, struct json_object *error)
 
 	msg->kind = RPC_ERROR;
 	msg->code = rpc_int(error, "code", 0);
+	msg->data = rpc_member(error, "data", json_type_object);
 	log_clean(msg->text, text, strlen(text));
 }
 

@@ -36,6 +36,7 @@ struct rpc_message {
 	struct json_object *body; /* result or params; may be NULL */
 	const char *method; /* of a notification */
 	int code; /* of an error */
+	struct json_object *data; /* of an error; may be NULL */
 	char text[LOG_CLEAN_SIZE]; /* of an error, printable */
 };
 

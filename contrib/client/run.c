@@ -51,6 +51,7 @@ run_ready_cb(void *arg)
 {
 	struct run *run = arg;
 
+	job_set_beyond(run->job, session_is_beyond(run->session));
 	job_attached(run->job);
 }
 
@@ -116,8 +117,11 @@ run_session_failed_cb(void *arg, const char *why)
 
 	tty_restore();
 	say_error("%s", why);
-	run_finish(run, run->signal != 0 ? 128 + run->signal :
-	    JOB_STATUS_FAILED);
+	if (run->signal != 0)
+		run_finish(run, 128 + run->signal);
+	else
+		run_finish(run, session_is_replaced(run->session) ?
+		    JOB_STATUS_TAKEN : JOB_STATUS_FAILED);
 }
 
 static const struct session_ops run_session_ops = {
@@ -260,6 +264,15 @@ run_directory(const char *cwd)
 	return cwd == NULL ? xstrdup(here) : xasprintf("%s/%s", here, cwd);
 }
 
+/* Of the user's terminal, wherever it is; 0 if it has none. */
+void
+run_size(int *rows, int *cols)
+{
+	if (tty_size(STDIN_FILENO, rows, cols) == -1 &&
+	    tty_size(STDOUT_FILENO, rows, cols) == -1)
+		*rows = *cols = 0;
+}
+
 static struct job *
 run_make_job(struct run *run, struct options *options, int pipe_stdin)
 {
@@ -282,6 +295,8 @@ run_make_job(struct run *run, struct options *options, int pipe_stdin)
 	start.inherit_env = options->inherit_env;
 	start.tty = run->tty;
 	start.pipe_stdin = pipe_stdin;
+	if (run->tty)
+		run_size(&start.rows, &start.cols);
 	params = start_params(&start, why, sizeof(why));
 	free(cwd);
 	if (params == NULL) {

@@ -14,7 +14,7 @@ struct job;
 struct outlet;
 struct session;
 
-#define RUN_SIGNALS 7
+#define RUN_SIGNALS 8
 
 struct run {
 	struct event_base *base;
@@ -40,6 +40,9 @@ struct run {
 
 /* Leave with "status" as soon as all output is written. */
 void run_finish(struct run *run, int status);
+
+/* The size of the user's terminal; 0 and 0 if there is none. */
+void run_size(int *rows, int *cols);
 
 /* Call "event" in "ms" milliseconds. */
 void run_arm(struct event *event, int ms);

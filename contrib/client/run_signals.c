@@ -98,6 +98,7 @@ static void
 run_signal_cb(evutil_socket_t sig, short what, void *arg)
 {
 	struct run *run = arg;
+	int rows, cols;
 
 	(void)what;
 	switch (sig) {
@@ -111,6 +112,10 @@ run_signal_cb(evutil_socket_t sig, short what, void *arg)
 		if (run->tty && !run->finishing)
 			tty_continue();
 		break;
+	case SIGWINCH:
+		run_size(&rows, &cols);
+		job_resize(run->job, rows, cols);
+		break;
 	case SIGPIPE:
 		break;
 	default:
@@ -123,7 +128,8 @@ void
 run_signals_open(struct run *run)
 {
 	static const int signals[RUN_SIGNALS] = {
-		SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT, SIGPIPE
+		SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT,
+		SIGWINCH, SIGPIPE
 	};
 	int i;
 

@@ -40,6 +40,9 @@ struct session {
 	uint64_t left_ms; /* clock at the break */
 	unsigned int attempt;
 	unsigned int broken;
+	int attached_once;
+	int beyond;
+	int replaced;
 	int paused;
 	struct event *timer; /* pause, or the answer to initialize */
 	struct event *deadline;
@@ -91,6 +94,7 @@ session_ended_cb(void *arg, enum wsclient_end how, const char *why)
 		[WSCLIENT_REFUSED] = SESSION_EV_REFUSED,
 		[WSCLIENT_DENIED] = SESSION_EV_DENIED,
 		[WSCLIENT_BUSY] = SESSION_EV_BUSY,
+		[WSCLIENT_REPLACED] = SESSION_EV_REPLACED,
 		[WSCLIENT_LOST] = SESSION_EV_LOST,
 	};
 	struct session *session = arg;
@@ -102,6 +106,38 @@ session_ended_cb(void *arg, enum wsclient_end how, const char *why)
 	session_do(session, events[how]);
 }
 
+/* What the server tells of a session that has ended, behind its text. */
+static void
+session_add_ending(struct session *session, const struct rpc_message *msg)
+{
+	const char *reason = rpc_string(msg->data, "reason", NULL);
+	struct json_object *list = NULL, *process, *code;
+	char clean[LOG_CLEAN_SIZE];
+	size_t i, len = strlen(session->why);
+
+	if (reason == NULL)
+		return;
+	log_clean(clean, reason, strlen(reason));
+	len += (size_t)snprintf(session->why + len, SESSION_WHY_SIZE - len,
+	    " (%.40s", clean);
+	json_object_object_get_ex(msg->data, "processes", &list);
+	for (i = 0; json_object_is_type(list, json_type_array) &&
+	    i < json_object_array_length(list) &&
+	    len + 128 < SESSION_WHY_SIZE; i++) {
+		process = json_object_array_get_idx(list, i);
+		if (!json_object_is_type(process, json_type_object) ||
+		    !json_object_object_get_ex(process, "exitCode", &code))
+			continue;
+		log_clean(clean, rpc_string(process, "processId", "?"),
+		    strlen(rpc_string(process, "processId", "?")));
+		len += (size_t)snprintf(session->why + len,
+		    SESSION_WHY_SIZE - len, "; %.64s exited with %d", clean,
+		    rpc_int(process, "exitCode", 255));
+	}
+	if (len + 1 < SESSION_WHY_SIZE)
+		strlcat(session->why, ")", SESSION_WHY_SIZE);
+}
+
 /* The answer to initialize is in; "msg" is it. */
 static enum session_event
 session_judge(struct session *session, const struct rpc_message *msg)
@@ -109,7 +145,8 @@ session_judge(struct session *session, const struct rpc_message *msg)
 	const char *id;
 
 	if (msg->kind == RPC_ERROR) {
-		session_set_why(session, "%s", msg->text);
+		session_set_why(session, "%.160s", msg->text);
+		session_add_ending(session, msg);
 		return msg->code == RPC_BUSY ? SESSION_EV_BUSY :
 		    SESSION_EV_REJECTED;
 	}
@@ -137,6 +174,8 @@ session_initialized(struct session *session, const struct rpc_message *msg)
 
 	if (event == SESSION_EV_ACCEPTED) {
 		json_object_object_get_ex(msg->body, "holdfast", &more);
+		session->beyond = rpc_uint(more, "version", 0) > 0;
+		session->attached_once = 1;
 		session->ttl_ms = rpc_uint(more, "detachTtlMs",
 		    SESSION_TTL_MS);
 		wsclient_send(session->ws, initialized,
@@ -220,6 +259,25 @@ session_do_dial(struct session *session)
 }
 
 static void
+session_add_wishes(const struct session *session, struct json_object *params)
+{
+	struct json_object *wishes;
+	/* Only once: later it would be one of us who has it. */
+	int takeover = session->config->takeover && !session->attached_once;
+
+	if (session->config->ttl_ms == 0 && !takeover)
+		return;
+	wishes = json_object_new_object();
+	if (session->config->ttl_ms != 0)
+		json_object_object_add(wishes, "detachTtlMs",
+		    json_object_new_uint64(session->config->ttl_ms));
+	if (takeover)
+		json_object_object_add(wishes, "takeover",
+		    json_object_new_boolean(1));
+	json_object_object_add(params, "holdfast", wishes);
+}
+
+static void
 session_do_initialize(struct session *session)
 {
 	struct json_object *params = json_object_new_object();
@@ -228,6 +286,7 @@ session_do_initialize(struct session *session)
 	    json_object_new_string("holdfast"));
 	json_object_object_add(params, "resumeSessionId",
 	    session->id == NULL ? NULL : json_object_new_string(session->id));
+	session_add_wishes(session, params);
 	(void)session_send(session, SESSION_CALL_INITIALIZE, 0, "initialize",
 	    params);
 	session_arm(session->timer, SESSION_INITIALIZE_MS);
@@ -286,7 +345,11 @@ session_do_fail(struct session *session)
 	char why[SESSION_WHY_SIZE * 2];
 
 	session_do_end(session);
-	if (session->id == NULL)
+	session->replaced = session->event == SESSION_EV_REPLACED;
+	if (session->replaced)
+		snprintf(why, sizeof(why), "the session was taken over by "
+		    "another connection");
+	else if (session->id == NULL)
 		snprintf(why, sizeof(why), "no session at %s: %s",
 		    session->config->url_text, session->why);
 	else if (session->event == SESSION_EV_REJECTED)
@@ -344,7 +407,7 @@ session_deadline_cb(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	strlcpy(why, session->why, sizeof(why));
-	if (session->id == NULL)
+	if (!session->attached_once)
 		session_set_why(session, "%.300s (tried for %d seconds)",
 		    *why == '\0' ? "no answer" : why,
 		    SESSION_FIRST_MS / 1000);
@@ -367,6 +430,8 @@ session_new(struct event_base *base, const struct session_config *config,
 	session->arg = arg;
 	session->state = SESSION_NEW;
 	session->ttl_ms = SESSION_TTL_MS;
+	if (config->resume != NULL)
+		session->id = xstrdup(config->resume);
 	session->calls = rpc_calls_new();
 	session->timer = event_new(base, -1, 0, session_timer_cb, session);
 	session->deadline = event_new(base, -1, 0, session_deadline_cb,
@@ -413,6 +478,30 @@ session_call(struct session *session, int what, uint64_t tag,
 		return -1;
 	}
 	return session_send(session, what, tag, method, params);
+}
+
+const char *
+session_id(const struct session *session)
+{
+	return session->id;
+}
+
+uint64_t
+session_ttl_ms(const struct session *session)
+{
+	return session->ttl_ms;
+}
+
+int
+session_is_beyond(const struct session *session)
+{
+	return session->beyond;
+}
+
+int
+session_is_replaced(const struct session *session)
+{
+	return session->replaced;
 }
 
 int

@@ -32,6 +32,9 @@ struct session_config {
 	const char *url_text; /* for messages */
 	const struct addrinfo *addresses; /* a list; tried in turn */
 	const char *token; /* or NULL */
+	const char *resume; /* the session to attach to, or NULL: a new one */
+	int takeover; /* whoever has it */
+	uint64_t ttl_ms; /* to be kept without a connection; 0: as it is */
 };
 
 struct session_ops {
@@ -68,6 +71,17 @@ void session_stop(struct session *session);
  */
 int session_call(struct session *session, int what, uint64_t tag,
     const char *method, struct json_object *params);
+
+/*
+ * Its id, NULL before there is one; how long it is kept without a connection;
+ * and whether the server has what holdfast's has beyond others.
+ */
+const char *session_id(const struct session *session);
+uint64_t session_ttl_ms(const struct session *session);
+int session_is_beyond(const struct session *session);
+
+/* Whether it has failed because another connection has it now. */
+int session_is_replaced(const struct session *session);
 
 /* True while attached; milliseconds since the break otherwise. */
 int session_is_attached(const struct session *session);

@@ -141,6 +141,16 @@ start_env_policy(void)
 	return policy;
 }
 
+static struct json_object *
+start_size(int rows, int cols)
+{
+	struct json_object *size = json_object_new_object();
+
+	json_object_object_add(size, "rows", json_object_new_int(rows));
+	json_object_object_add(size, "cols", json_object_new_int(cols));
+	return size;
+}
+
 struct json_object *
 start_params(const struct start *start, char *why, size_t why_size)
 {
@@ -164,5 +174,9 @@ start_params(const struct start *start, char *why, size_t why_size)
 	    json_object_new_boolean(start->tty));
 	json_object_object_add(params, "pipeStdin",
 	    json_object_new_boolean(start->pipe_stdin));
+	/* Servers that don't know it ignore it. */
+	if (start->tty && start->rows > 0 && start->cols > 0)
+		json_object_object_add(params, "size",
+		    start_size(start->rows, start->cols));
 	return params;
 }

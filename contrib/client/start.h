@@ -15,6 +15,7 @@ struct start {
 	int inherit_env; /* nothing but "env", instead of the server's too */
 	int tty;
 	int pipe_stdin;
+	int rows, cols; /* of the terminal; 0: as the server has it */
 };
 
 /*

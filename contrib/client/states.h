@@ -24,6 +24,7 @@
 	X(REFUSED) /* nobody listens there */ \
 	X(DENIED) /* HTTP says that trying again is of no use */ \
 	X(BUSY) /* HTTP 503, or another connection has the session */ \
+	X(REPLACED) /* another connection has the session now */ \
 	X(LOST) /* the connection failed, ended or fell silent */ \
 	X(ACCEPTED) /* initialize succeeded */ \
 	X(REJECTED) /* the server can't be dealt with, or doesn't want to */ \

@@ -2,6 +2,8 @@
 /* The user's terminal: raw while a job has it, as it was on every way out. */
 #include "config.h"
 
+#include <sys/ioctl.h>
+
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -118,4 +120,17 @@ tty_continue(void)
 	if (!tty_raw_now)
 		(void)tcgetattr(tty_fd, &tty_saved);
 	(void)tty_apply_raw();
+}
+
+int
+tty_size(int fd, int *rows, int *cols)
+{
+	struct winsize size;
+
+	if (ioctl(fd, TIOCGWINSZ, &size) == -1 || size.ws_row == 0 ||
+	    size.ws_col == 0)
+		return -1;
+	*rows = size.ws_row;
+	*cols = size.ws_col;
+	return 0;
 }

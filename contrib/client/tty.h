@@ -23,6 +23,9 @@ int tty_is_raw(void);
  */
 void tty_suspend(void);
 
+/* The size of the terminal at "fd": 0, or -1 when it has none. */
+int tty_size(int fd, int *rows, int *cols);
+
 /* Make it raw again after SIGCONT if it should be and we may. */
 void tty_continue(void);
 

@@ -128,7 +128,8 @@ wsclient_end_http(struct wsclient *client)
 	char *why;
 
 	if (status == 0 || status == 101) {
-		wsclient_end(client, WSCLIENT_LOST,
+		wsclient_end(client, wsconn_close_code(client->conn) ==
+		    WSCLIENT_TAKEN_OVER ? WSCLIENT_REPLACED : WSCLIENT_LOST,
 		    wsconn_text(client->conn));
 		return;
 	}

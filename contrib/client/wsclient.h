@@ -21,8 +21,12 @@ enum wsclient_end {
 	WSCLIENT_REFUSED, /* nobody listens */
 	WSCLIENT_DENIED, /* an HTTP answer that will not change */
 	WSCLIENT_BUSY, /* HTTP 503 */
+	WSCLIENT_REPLACED, /* closed with WSCLIENT_TAKEN_OVER */
 	WSCLIENT_LOST /* anything else */
 };
+
+/* The code of a close frame: another connection has the session now. */
+#define WSCLIENT_TAKEN_OVER 4001
 
 /*
  * From a callback the client may be freed.  "ended" comes at most once, and

@@ -30,6 +30,7 @@ struct wsconn {
 	int in_close;
 	uint8_t close[125]; /* payload of a close frame so far */
 	size_t close_len;
+	int close_code;
 	int status;
 	char key[UPGRADE_KEY_SIZE];
 	char text[UPGRADE_TEXT_SIZE];
@@ -122,6 +123,7 @@ wsconn_frame_end_cb(wslay_event_context_ptr ws, void *arg)
 		code = conn->close[0] << 8 | conn->close[1];
 		log_clean(clean, conn->close + 2, conn->close_len - 2);
 	}
+	conn->close_code = code;
 	snprintf(conn->text, sizeof(conn->text),
 	    "the server closed the connection (%d%s%.80s)", code,
 	    clean[0] == '\0' ? "" : ", ", clean);
@@ -325,4 +327,10 @@ struct evbuffer *
 wsconn_output(struct wsconn *conn)
 {
 	return conn->out;
+}
+
+int
+wsconn_close_code(const struct wsconn *conn)
+{
+	return conn->close_code;
 }

@@ -49,6 +49,9 @@ int wsconn_status(const struct wsconn *conn);
 int wsconn_is_open(const struct wsconn *conn);
 const char *wsconn_text(const struct wsconn *conn);
 
+/* The code of the server's close frame, 0 before there was one. */
+int wsconn_close_code(const struct wsconn *conn);
+
 /*
  * Queue a text message, a ping or a close frame (RFC 6455, 5.5; "code" as in
  * 7.4).  Returns 0, or -1 when the connection is not open.

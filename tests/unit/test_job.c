@@ -39,6 +39,9 @@ on_call(void *arg, int what, uint64_t tag, const char *method,
 	note("%s", strchr(method, '/') + 1);
 	if (what == JOB_READ)
 		note(":%d", (int)rpc_uint(params, "afterSeq", 99));
+	if (what == JOB_RESIZE)
+		note(":%dx%d", rpc_int(params, "rows", 0),
+		    rpc_int(params, "cols", 0));
 	if (what == JOB_WRITE)
 		note(":%s:%s", rpc_string(params, "writeId", ""),
 		    rpc_string(params, "chunk", ""));
@@ -79,11 +82,13 @@ on_input(void *arg, int wanted)
 	note("input:%d ", wanted);
 }
 
+static char noted[256];
+
 static void
 on_note(void *arg, const char *text)
 {
 	(void)arg;
-	(void)text;
+	snprintf(noted, sizeof(noted), "%s", text);
 	note("note ");
 }
 
@@ -553,4 +558,99 @@ Test(job, strange_exit_codes)
 	event("exited", "\"seq\":1,\"exitCode\":-9");
 	event("closed", "\"seq\":2");
 	expect("input:0 ended:255 ");
+}
+
+/* Such a server answers a start that it had as it did before. */
+Test(job, a_start_without_answer_is_sent_again)
+{
+	job_set_beyond(job, 1);
+	job_attached(job);
+	job_away(job);
+	job_attached(job);
+	reply(JOB_START, 0, "{\"processId\":\"p\","
+	    "\"holdfast\":{\"repeated\":true}}");
+	expect("start start input:1 read:0 ");
+	reply(JOB_READ, 0, "{\"chunks\":[{\"seq\":1,\"stream\":\"stdout\","
+	    "\"chunk\":\"YQ==\"}],\"nextSeq\":2,\"exited\":false,"
+	    "\"closed\":false}");
+	expect("out=a ");
+}
+
+/* Who is to be ended is not started for it. */
+Test(job, a_start_is_not_sent_again_to_be_ended)
+{
+	job_set_beyond(job, 1);
+	job_attached(job);
+	job_away(job);
+	job_terminate(job);
+	job_attached(job);
+	expect("start read:0 terminate ");
+	reply(JOB_READ, 0, UNKNOWN);
+	expect("failed:125 ");
+}
+
+Test(job, sizes_follow)
+{
+	job_free(job);
+	job = job_new("p", json_object_new_object(), 1, &ops, NULL);
+	job_set_beyond(job, 1);
+	job_resize(job, 0, 5);
+	job_resize(job, 10, 20);
+	job_resize(job, 11, 21);
+	expect("");
+	job_free(job);
+	job = job_new_adopted(&ops, NULL);
+	job_set_beyond(job, 1);
+	job_adopt(job, "p", 1);
+	job_resize(job, 11, 21);
+	job_attached(job);
+	expect("read:0 ");
+	reply(JOB_READ, 0, "{\"chunks\":[],\"nextSeq\":1,\"exited\":false,"
+	    "\"closed\":false}");
+	expect("resize:11x21 input:1 ");
+	job_resize(job, 12, 22);
+	expect("resize:12x22 ");
+	job_away(job);
+	job_resize(job, 13, 23);
+	job_attached(job);
+	expect("read:0 resize:13x23 ");
+}
+
+Test(job, an_adopted_one_is_never_started)
+{
+	job_free(job);
+	job = job_new_adopted(&ops, NULL);
+	job_attached(job);
+	expect("");
+	cr_assert_not(job_may_run(job));
+	job_adopt(job, "p", 0);
+	expect("read:0 ");
+	cr_assert(job_may_run(job));
+	reply(JOB_READ, 0, UNKNOWN);
+	expect("failed:125 ");
+}
+
+/* What was gone before somebody came is told, and is not his loss. */
+Test(job, gaps_have_bounds)
+{
+	static const char gap[] = "{\"chunks\":[{\"seq\":5,\"stream\":"
+	    "\"stdout\",\"chunk\":\"YQ==\"}],\"nextSeq\":6,"
+	    "\"exited\":false,\"closed\":false,\"holdfast\":{\"gap\":"
+	    "{\"fromSeq\":1,\"toSeq\":4,\"bytes\":1234}}}";
+
+	run();
+	job_away(job);
+	job_attached(job);
+	reply(JOB_READ, 0, gap);
+	expect("read:0 note out=a ");
+	cr_assert_not_null(strstr(noted, "1 to 4"));
+	cr_assert_not_null(strstr(noted, "1234 bytes"));
+	cr_assert(job_has_lost_output(job));
+	job_free(job);
+	job = job_new_adopted(&ops, NULL);
+	job_adopt(job, "p", 0);
+	job_attached(job);
+	reply(JOB_READ, 0, gap);
+	expect("read:0 input:1 note out=a ");
+	cr_assert_not(job_has_lost_output(job));
 }

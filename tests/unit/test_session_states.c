@@ -19,37 +19,38 @@ static const struct {
 	const char *state;
 	const char *cell[SESSION_NEVENTS][2];
 } table[] = {
-	/* BEGIN OPENED REFUSED DENIED BUSY LOST ACCEPTED REJECTED TIMER
-	 * DEADLINE STOP */
+	/* BEGIN OPENED REFUSED DENIED BUSY REPLACED LOST ACCEPTED REJECTED
+	 * TIMER DEADLINE STOP */
 	{ "NEW", { { "DIAL", "FIRST_DIAL" }, DASH, DASH, DASH, DASH, DASH,
-	  DASH, DASH, DASH, DASH, { "END", "ENDED" } } },
+	  DASH, DASH, DASH, DASH, DASH, { "END", "ENDED" } } },
 	{ "FIRST_DIAL", { DASH, { "INITIALIZE", "FIRST_INIT" },
 	  { "FAIL", "ENDED" }, { "FAIL", "ENDED" }, { "PAUSE", "FIRST_WAIT" },
-	  { "PAUSE", "FIRST_WAIT" }, DASH, DASH, DASH, { "FAIL", "ENDED" },
-	  { "END", "ENDED" } } },
+	  { "PAUSE", "FIRST_WAIT" }, { "PAUSE", "FIRST_WAIT" }, DASH, DASH,
+	  DASH, { "FAIL", "ENDED" }, { "END", "ENDED" } } },
 	{ "FIRST_INIT", { DASH, DASH, DASH, DASH, { "PAUSE", "FIRST_WAIT" },
-	  { "PAUSE", "FIRST_WAIT" }, { "READY", "ATTACHED" },
-	  { "FAIL", "ENDED" }, DASH, { "FAIL", "ENDED" },
-	  { "END", "ENDED" } } },
+	  { "PAUSE", "FIRST_WAIT" }, { "PAUSE", "FIRST_WAIT" },
+	  { "READY", "ATTACHED" }, { "FAIL", "ENDED" }, DASH,
+	  { "FAIL", "ENDED" }, { "END", "ENDED" } } },
 	{ "FIRST_WAIT", { DASH, DASH, DASH, DASH, DASH, DASH, DASH, DASH,
-	  { "DIAL", "FIRST_DIAL" }, { "FAIL", "ENDED" },
+	  DASH, { "DIAL", "FIRST_DIAL" }, { "FAIL", "ENDED" },
 	  { "END", "ENDED" } } },
-	{ "ATTACHED", { DASH, DASH, DASH, DASH, DASH,
+	{ "ATTACHED", { DASH, DASH, DASH, DASH, DASH, { "FAIL", "ENDED" },
 	  { "LEAVE", "AWAY_DIAL" }, DASH, { "FAIL", "ENDED" }, DASH, DASH,
 	  { "END", "ENDED" } } },
 	{ "AWAY_DIAL", { DASH, { "INITIALIZE", "AWAY_INIT" },
 	  { "PAUSE", "AWAY_WAIT" }, { "FAIL", "ENDED" },
-	  { "PAUSE", "AWAY_WAIT" }, { "PAUSE", "AWAY_WAIT" }, DASH, DASH,
-	  DASH, { "FAIL", "ENDED" }, { "END", "ENDED" } } },
-	{ "AWAY_INIT", { DASH, DASH, DASH, DASH, { "PAUSE", "AWAY_WAIT" },
-	  { "PAUSE", "AWAY_WAIT" }, { "BACK", "ATTACHED" },
-	  { "FAIL", "ENDED" }, DASH, { "FAIL", "ENDED" },
+	  { "PAUSE", "AWAY_WAIT" }, { "PAUSE", "AWAY_WAIT" },
+	  { "PAUSE", "AWAY_WAIT" }, DASH, DASH, DASH, { "FAIL", "ENDED" },
 	  { "END", "ENDED" } } },
+	{ "AWAY_INIT", { DASH, DASH, DASH, DASH, { "PAUSE", "AWAY_WAIT" },
+	  { "PAUSE", "AWAY_WAIT" }, { "PAUSE", "AWAY_WAIT" },
+	  { "BACK", "ATTACHED" }, { "FAIL", "ENDED" }, DASH,
+	  { "FAIL", "ENDED" }, { "END", "ENDED" } } },
 	{ "AWAY_WAIT", { DASH, DASH, DASH, DASH, DASH, DASH, DASH, DASH,
-	  { "DIAL", "AWAY_DIAL" }, { "FAIL", "ENDED" },
+	  DASH, { "DIAL", "AWAY_DIAL" }, { "FAIL", "ENDED" },
 	  { "END", "ENDED" } } },
 	{ "ENDED", { DASH, DASH, DASH, DASH, DASH, DASH, DASH, DASH, DASH,
-	  DASH, DASH } },
+	  DASH, DASH, DASH } },
 };
 
 Test(session_states, table)

@@ -90,6 +90,8 @@ daemon_child(const struct daemon *daemon, int out, char *program,
 	const char *argv[DAEMON_ARGS];
 	int log;
 
+	/* A test that is killed takes its daemon with it. */
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	daemon_arguments(daemon, program, args, argv);
 	log = open(daemon->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
 	    0600);

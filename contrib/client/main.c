@@ -3,7 +3,9 @@
 #include "config.h"
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "contrib/client/cp.h"
 #include "contrib/client/job.h"
 #include "contrib/client/options.h"
 #include "contrib/client/run.h"
@@ -14,6 +16,8 @@ main(int argc, char *argv[])
 	struct options options;
 	int status;
 
+	if (argc > 1 && strcmp(argv[1], "cp") == 0)
+		return cp_main(argc - 1, argv + 1, getenv("HOLDFAST_URL"));
 	switch (options_parse(&options, argc, argv,
 	    getenv("HOLDFAST_URL"))) {
 	case OPTIONS_RUN:

@@ -18,6 +18,7 @@ extern char **environ;
 
 static const char usage[] =
     "usage: holdfast run [options] [--] command [argument ...]\n"
+    "       holdfast cp [options] source target\n"
     "       holdfast --help | --version\n";
 
 static const char help[] =

@@ -58,11 +58,19 @@ cli_buf_add(struct cli_buf *buf, const void *data, size_t len)
 	buf->data[buf->len] = '\0';
 }
 
+static const char *cli_name = "run";
+
+void
+cli_command(const char *name)
+{
+	cli_name = name;
+}
+
 static void __attribute__((noreturn))
 cli_child(const int fds[3], const char *url, const char *const args[])
 {
 	const char *build = getenv("top_builddir"), *argv[CLI_ARGS] = {
-		"holdfast", "run"
+		"holdfast", cli_name
 	};
 	char *program;
 	int i;

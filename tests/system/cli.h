@@ -17,6 +17,9 @@ struct termios;
 /* How long a test waits for anything, in milliseconds. */
 #define CLI_MS 30000
 
+/* Which command is started from now on, instead of "run". */
+void cli_command(const char *name);
+
 /*
  * Start "holdfast run" with "args" (NULL at its end) and HOLDFAST_URL set to
  * "url" (not set if NULL).  cli_start() gives it three pipes, cli_start_tty()

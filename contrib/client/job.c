@@ -60,6 +60,12 @@ job_adopt(struct job *job, const char *process_id, int tty)
 		job_attached(job);
 }
 
+const char *
+job_id(const struct job *job)
+{
+	return job->id;
+}
+
 void
 job_set_beyond(struct job *job, int on)
 {

@@ -74,6 +74,9 @@ void job_adopt(struct job *job, const char *process_id, int tty);
 /* Whether the server has what holdfast's has beyond others. */
 void job_set_beyond(struct job *job, int on);
 
+/* Its id on the server, owned by the job; "" before job_adopt(). */
+const char *job_id(const struct job *job);
+
 /* Its terminal has another size. */
 void job_resize(struct job *job, int rows, int cols);
 

@@ -8,6 +8,7 @@
 #include "contrib/client/cp.h"
 #include "contrib/client/job.h"
 #include "contrib/client/options.h"
+#include "contrib/client/ps.h"
 #include "contrib/client/run.h"
 
 int
@@ -21,7 +22,8 @@ main(int argc, char *argv[])
 	switch (options_parse(&options, argc, argv,
 	    getenv("HOLDFAST_URL"))) {
 	case OPTIONS_RUN:
-		status = run_main(&options);
+		status = options.command == OPTIONS_PS ? ps_main(&options) :
+		    run_main(&options);
 		break;
 	case OPTIONS_DONE:
 		status = 0;

@@ -4,8 +4,16 @@
 #define CONTRIB_CLIENT_OPTIONS_H
 
 #include <stddef.h>
+#include <stdint.h>
+
+enum options_command {
+	OPTIONS_COMMAND_RUN,
+	OPTIONS_ATTACH,
+	OPTIONS_PS
+};
 
 struct options {
+	enum options_command command;
 	const char *url;
 	const char *token_file; /* or NULL */
 	const char *cwd; /* or NULL: where we are */
@@ -13,6 +21,12 @@ struct options {
 	int inherit_env;
 	int no_stdin;
 	int quiet;
+	int detach;
+	int takeover;
+	int escape; /* byte, or -1: none */
+	uint64_t ttl_ms; /* 0: none asked for */
+	const char *session; /* to attach to or to list; NULL for run */
+	const char *process; /* to attach to, or NULL */
 	char **env; /* "NAME=value", NULL at its end */
 	size_t nenv;
 	char **argv; /* of the job */

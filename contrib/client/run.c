@@ -53,6 +53,8 @@ run_ready_cb(void *arg)
 
 	job_set_beyond(run->job, session_is_beyond(run->session));
 	job_attached(run->job);
+	if (run->attaching)
+		run_look(run);
 }
 
 static void
@@ -76,6 +78,8 @@ run_back_cb(void *arg, uint64_t away_ms)
 	    (unsigned long long)away_ms / 1000,
 	    (unsigned long long)away_ms % 1000, run->away_why);
 	job_attached(run->job);
+	if (run->attaching)
+		run_look(run);
 }
 
 static void
@@ -99,7 +103,13 @@ run_reply_cb(void *arg, int what, uint64_t tag,
 {
 	struct run *run = arg;
 
+	if (what == RUN_CALL_LIST) {
+		run_listed(run, msg);
+		return;
+	}
 	job_reply(run->job, what, tag, msg);
+	if (run->detach && !run->finishing && job_is_started(run->job))
+		run_leave(run);
 }
 
 static void
@@ -273,6 +283,27 @@ run_size(int *rows, int *cols)
 		*rows = *cols = 0;
 }
 
+static void
+run_raw(struct run *run)
+{
+	if (run->tty && isatty(STDIN_FILENO) && run->input != NULL &&
+	    tty_raw(STDIN_FILENO) == -1)
+		say_error("terminal: %s", strerror(errno));
+}
+
+void
+run_adopt(struct run *run, const char *id, int tty)
+{
+	int rows, cols;
+
+	run->attaching = 0;
+	run->tty = tty;
+	run_raw(run);
+	run_size(&rows, &cols);
+	job_adopt(run->job, id, tty);
+	job_resize(run->job, rows, cols);
+}
+
 static struct job *
 run_make_job(struct run *run, struct options *options, int pipe_stdin)
 {
@@ -313,12 +344,22 @@ run_open(struct run *run, struct options *options,
 	int with_input = !options->no_stdin && !run_stdin_is_null();
 
 	run->status = JOB_STATUS_FAILED;
-	run->tty = options->tty != -1 ? options->tty :
+	run->tty = options->tty != -1 ? options->tty : !options->detach &&
 	    isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+	run->detach = options->detach;
+	run->attaching = options->command == OPTIONS_ATTACH;
+	run->wanted = options->process;
+	escape_init(&run->escape, options->escape);
+	with_input = with_input && !run->detach;
 	run->base = event_base_new();
 	if (run->base == NULL)
 		fatalx("the event loop can't be made");
-	run->job = run_make_job(run, options, with_input && !run->tty);
+	if (run->attaching) {
+		run->tty = 0;
+		run->job = job_new_adopted(&run_job_ops, run);
+	} else
+		run->job = run_make_job(run, options,
+		    with_input && !run->tty);
 	if (run->job == NULL)
 		return -1;
 	run->session = session_new(run->base, config, &run_session_ops, run);
@@ -342,6 +383,7 @@ run_close(struct run *run)
 		session_free(run->session);
 	}
 	job_free(run->job);
+	free(run->found);
 	event_base_free(run->base);
 }
 
@@ -356,7 +398,12 @@ run_libevent_log_cb(int severity, const char *text)
 int
 run_main(struct options *options)
 {
-	struct session_config config = { .url_text = options->url };
+	struct session_config config = {
+		.url_text = options->url,
+		.resume = options->session,
+		.takeover = options->takeover,
+		.ttl_ms = options->ttl_ms,
+	};
 	struct run run = { 0 };
 	struct target target;
 
@@ -373,9 +420,7 @@ run_main(struct options *options)
 	config.addresses = target.addresses;
 	config.token = target.token;
 	if (run_open(&run, options, &config) == 0) {
-		if (run.tty && isatty(STDIN_FILENO) && run.input != NULL &&
-		    tty_raw(STDIN_FILENO) == -1)
-			say_error("terminal: %s", strerror(errno));
+		run_raw(&run);
 		session_begin(run.session);
 		event_base_dispatch(run.base);
 		tty_restore();

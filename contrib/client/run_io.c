@@ -81,12 +81,49 @@ run_output(struct run *run, enum seqmerge_stream stream, const void *data,
 	}
 }
 
+/* Pass on what is meant for the job; -1 when we leave it. */
+static int
+run_pass(struct run *run, const char *bytes, size_t len)
+{
+	static unsigned char kept[FEED_CHUNK + 1];
+	enum escape_action action;
+	size_t kept_len;
+
+	if (!tty_is_raw()) {
+		job_input(run->job, bytes, len);
+		return 0;
+	}
+	action = escape_filter(&run->escape, (const unsigned char *)bytes,
+	    len, kept, &kept_len);
+	job_input(run->job, kept, kept_len);
+	if (action == ESCAPE_HELP)
+		run_escape_help();
+	if (action == ESCAPE_DETACH)
+		run_leave(run);
+	return action == ESCAPE_DETACH ? -1 : 0;
+}
+
+/* A held escape character takes one byte of the room there is. */
+static size_t
+run_escape_room(struct run *run, size_t room)
+{
+	unsigned char character = (unsigned char)run->escape.character;
+
+	if (!escape_holds(&run->escape) || room == 0)
+		return room;
+	if (room > 1)
+		return room - 1;
+	escape_give_up(&run->escape);
+	job_input(run->job, &character, 1);
+	return job_input_room(run->job);
+}
+
 static void
 run_input_cb(void *arg)
 {
 	static char buf[FEED_CHUNK];
 	struct run *run = arg;
-	size_t room = job_input_room(run->job);
+	size_t room = run_escape_room(run, job_input_room(run->job));
 	ssize_t n;
 
 	if (room == 0) {
@@ -109,8 +146,8 @@ run_input_cb(void *arg)
 		run_finish(run, 128 + SIGINT);
 		return;
 	}
-	job_input(run->job, buf, (size_t)n);
-	if (job_input_room(run->job) == 0)
+	if (run_pass(run, buf, (size_t)n) == 0 &&
+	    job_input_room(run->job) == 0)
 		inlet_set(run->input, 0);
 }
 

@@ -5,6 +5,8 @@
 
 #include <stdint.h>
 
+#include "contrib/client/escape.h"
+#include "contrib/client/job.h"
 #include "contrib/client/seqmerge.h"
 
 struct event;
@@ -12,7 +14,11 @@ struct event_base;
 struct inlet;
 struct job;
 struct outlet;
+struct rpc_message;
 struct session;
+
+/* A call that is not the job's: what can be attached to. */
+#define RUN_CALL_LIST JOB_CALLS
 
 #define RUN_SIGNALS 8
 
@@ -24,6 +30,14 @@ struct run {
 	struct outlet *out;
 	struct outlet *err;
 	int tty;
+	int detach; /* leave as soon as it runs */
+	int attaching; /* to what somebody else has started */
+	const char *wanted; /* process to attach to, or NULL: the only one */
+	char *found; /* what was found */
+	int found_tty;
+	int nfound, nlisted;
+	char names[512]; /* of those that could be meant */
+	struct escape escape;
 	int status; /* to exit with */
 	int finishing; /* only output is left to be written */
 	int paused; /* output waits for its reader */
@@ -55,6 +69,17 @@ void run_want_input(struct run *run, int wanted);
 /* Make, and free, what reads and writes here. */
 void run_io_open(struct run *run, int with_input);
 void run_io_close(struct run *run);
+
+/* Attach to process "id", which was found. */
+void run_adopt(struct run *run, const char *id, int tty);
+
+/* Look for what to attach to; the server's answer. */
+void run_look(struct run *run);
+void run_listed(struct run *run, const struct rpc_message *msg);
+
+/* Leave the job running, and say how to come back. */
+void run_leave(struct run *run);
+void run_escape_help(void);
 
 /* End the job and then, confirmed or not, this process. */
 void run_end_job(struct run *run);

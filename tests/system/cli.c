@@ -73,10 +73,14 @@ cli_child(const int fds[3], const char *url, const char *const args[])
 		"holdfast", cli_name
 	};
 	char *program;
-	int i;
+	int i, at = 2;
 
+	/* Another command than run stands first. */
+	if (args[0] != NULL && (strcmp(args[0], "attach") == 0 ||
+	    strcmp(args[0], "ps") == 0))
+		at = 1;
 	for (i = 0; args[i] != NULL && i < CLI_ARGS - 3; i++)
-		argv[i + 2] = args[i];
+		argv[i + at] = args[i];
 	if (url == NULL)
 		unsetenv("HOLDFAST_URL");
 	else
@@ -178,10 +182,18 @@ cli_shell(int terminal, int report, const char *url, const char *const args[])
 struct cli *
 cli_start_tty(const char *url, const char *const args[])
 {
+	return cli_start_tty_size(url, args, 0, 0);
+}
+
+struct cli *
+cli_start_tty_size(const char *url, const char *const args[],
+    unsigned short rows, unsigned short cols)
+{
+	struct winsize size = { .ws_row = rows, .ws_col = cols };
 	struct cli *cli = cli_new();
 	int report[2], master;
 
-	if (openpty(&master, &cli->terminal, NULL, NULL, NULL) == -1 ||
+	if (openpty(&master, &cli->terminal, NULL, NULL, &size) == -1 ||
 	    pipe2(report, O_CLOEXEC) == -1)
 		abort();
 	fcntl(master, F_SETFD, FD_CLOEXEC);
@@ -405,6 +417,14 @@ int
 cli_termios(const struct cli *cli, struct termios *out)
 {
 	return tcgetattr(cli->terminal, out);
+}
+
+int
+cli_resize(const struct cli *cli, unsigned short rows, unsigned short cols)
+{
+	struct winsize size = { .ws_row = rows, .ws_col = cols };
+
+	return ioctl(cli->out, TIOCSWINSZ, &size);
 }
 
 int

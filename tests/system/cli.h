@@ -21,7 +21,8 @@ struct termios;
 void cli_command(const char *name);
 
 /*
- * Start "holdfast run" with "args" (NULL at its end) and HOLDFAST_URL set to
+ * Start "holdfast run" with "args" (NULL at its end), or, where these begin
+ * with "attach" or "ps", "holdfast" with them, and HOLDFAST_URL set to
  * "url" (not set if NULL).  cli_start() gives it three pipes, cli_start_tty()
  * a terminal of its own that it controls; cli_start_null() is cli_start()
  * with /dev/null as standard input.  Free it with cli_free(), which kills it
@@ -31,6 +32,12 @@ struct cli *cli_start(const char *url, const char *const args[]);
 struct cli *cli_start_null(const char *url, const char *const args[]);
 struct cli *cli_start_tty(const char *url, const char *const args[]);
 void cli_free(struct cli *cli);
+
+/* cli_start_tty() with a terminal of that size; and give it another one. */
+struct cli *cli_start_tty_size(const char *url, const char *const args[],
+    unsigned short rows, unsigned short cols);
+int cli_resize(const struct cli *cli, unsigned short rows,
+    unsigned short cols);
 
 pid_t cli_pid(const struct cli *cli);
 

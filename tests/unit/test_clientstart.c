@@ -148,7 +148,42 @@ Test(clientstart, environment)
 	options_clear(&options);
 }
 
+Test(clientstart, other_commands)
+{
+	cr_assert_eq(parse("holdfast run x --detach"), OPTIONS_RUN);
+	cr_assert_eq(options.command, OPTIONS_COMMAND_RUN);
+	cr_assert_not(options.detach);
+	cr_assert_eq(options.ttl_ms, 0);
+	cr_assert_eq(options.escape, '~');
+	cr_assert_eq(parse("holdfast run -d x"), OPTIONS_RUN);
+	cr_assert(options.detach);
+	cr_assert_eq(options.ttl_ms, 86400000);
+	cr_assert_eq(parse("holdfast run -d --ttl 15m --escape none x"),
+	    OPTIONS_RUN);
+	cr_assert_eq(options.ttl_ms, 900000);
+	cr_assert_eq(options.escape, -1);
+	cr_assert_eq(parse("holdfast attach --takeover S P --ttl 2"),
+	    OPTIONS_RUN);
+	cr_assert_eq(options.command, OPTIONS_ATTACH);
+	cr_assert(options.takeover);
+	cr_assert_eq(options.ttl_ms, 2000);
+	cr_assert_str_eq(options.session, "S");
+	cr_assert_str_eq(options.process, "P");
+	cr_assert_eq(parse("holdfast attach S"), OPTIONS_RUN);
+	cr_assert_null(options.process);
+	cr_assert_eq(parse("holdfast ps --url ws://h S"), OPTIONS_RUN);
+	cr_assert_eq(options.command, OPTIONS_PS);
+	cr_assert_str_eq(options.session, "S");
+	options_clear(&options);
+}
+
 static const char *const bad_lines[] = {
+	"holdfast attach", "holdfast attach S P Q", "holdfast ps",
+	"holdfast ps S T", "holdfast ps -d S", "holdfast attach -C / S",
+	"holdfast run --takeover x", "holdfast run --ttl 0 x",
+	"holdfast run --ttl 5w x", "holdfast run --ttl -5 x",
+	"holdfast run --ttl 5hh x", "holdfast run --ttl h x",
+	"holdfast run --escape ab x",
 	"holdfast", "holdfast ls", "holdfast run", "holdfast run --",
 	"holdfast run --nosuch x", "holdfast run -e =x y",
 	"holdfast run --url", "holdfast -t",

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: ISC */
+/* "holdfast ps": the processes of a session. */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include <event2/event.h>
+#include <json-c/json.h>
+
+#include "common/log.h"
+#include "contrib/client/job.h"
+#include "contrib/client/options.h"
+#include "contrib/client/ps.h"
+#include "contrib/client/rpc.h"
+#include "contrib/client/say.h"
+#include "contrib/client/session.h"
+#include "contrib/client/target.h"
+
+struct ps {
+	struct event_base *base;
+	struct session *session;
+	int status;
+	int shown; /* the line above all others */
+};
+
+int
+ps_process(struct json_object *result, size_t i, struct ps_process *process)
+{
+	struct json_object *list, *item, *code;
+
+	if (!json_object_is_type(result, json_type_object) ||
+	    !json_object_object_get_ex(result, "processes", &list) ||
+	    !json_object_is_type(list, json_type_array) ||
+	    i >= json_object_array_length(list))
+		return -1;
+	item = json_object_array_get_idx(list, i);
+	process->id = rpc_string(item, "processId", "");
+	process->program = rpc_string(item, "argv0", NULL);
+	process->signal = rpc_string(item, "signal", NULL);
+	process->started_ms = rpc_uint(item, "startedAtMs", 0);
+	process->tty = rpc_bool(item, "tty");
+	process->running = rpc_bool(item, "running");
+	process->closed = rpc_bool(item, "closed");
+	process->exited = json_object_is_type(item, json_type_object) &&
+	    json_object_object_get_ex(item, "exitCode", &code) &&
+	    json_object_is_type(code, json_type_int);
+	process->exit_code = rpc_int(item, "exitCode", 255);
+	return 0;
+}
+
+void
+ps_state(const struct ps_process *process, char *out, size_t size)
+{
+	if (process->running)
+		snprintf(out, size, "running");
+	else if (process->signal != NULL)
+		snprintf(out, size, "%.16s", process->signal);
+	else if (process->exited)
+		snprintf(out, size, "exit %d", process->exit_code);
+	else
+		snprintf(out, size, "?");
+}
+
+static void
+ps_show(struct ps *ps, const struct ps_process *process)
+{
+	char id[LOG_CLEAN_SIZE], program[LOG_CLEAN_SIZE], when[32] = "?";
+	char state[32], clean[LOG_CLEAN_SIZE];
+	time_t started = (time_t)(process->started_ms / 1000);
+	struct tm tm;
+
+	if (!ps->shown)
+		printf("%-36s %-8s %-19s %-3s %s\n", "PROCESS", "STATE",
+		    "STARTED", "TTY", "COMMAND");
+	ps->shown = 1;
+	if (localtime_r(&started, &tm) != NULL)
+		strftime(when, sizeof(when), "%F %T", &tm);
+	ps_state(process, state, sizeof(state));
+	printf("%-36s %-8s %-19s %-3s %s\n",
+	    log_clean(id, process->id, strlen(process->id)),
+	    log_clean(clean, state, strlen(state)), when,
+	    process->tty ? "yes" : "no", process->program == NULL ? "?" :
+	    log_clean(program, process->program,
+	    strlen(process->program)));
+}
+
+static void
+ps_finish(struct ps *ps, int status)
+{
+	ps->status = status;
+	session_stop(ps->session);
+	event_base_loopexit(ps->base, NULL);
+}
+
+static void
+ps_ask(struct ps *ps, uint64_t after)
+{
+	struct json_object *params = json_object_new_object();
+
+	json_object_object_add(params, "after",
+	    json_object_new_uint64(after));
+	(void)session_call(ps->session, JOB_CALLS, 0, "process/list", params);
+}
+
+static void
+ps_ready_cb(void *arg)
+{
+	struct ps *ps = arg;
+
+	if (session_is_beyond(ps->session)) {
+		ps_ask(ps, 0);
+		return;
+	}
+	say_error("this server can't list processes");
+	ps_finish(ps, JOB_STATUS_FAILED);
+}
+
+static void
+ps_reply_cb(void *arg, int what, uint64_t tag, const struct rpc_message *msg)
+{
+	struct ps_process process;
+	struct ps *ps = arg;
+	uint64_t next;
+	size_t i;
+
+	(void)what;
+	(void)tag;
+	if (msg->kind == RPC_ERROR) {
+		say_error("%s", msg->text);
+		ps_finish(ps, JOB_STATUS_FAILED);
+		return;
+	}
+	for (i = 0; ps_process(msg->body, i, &process) == 0; i++)
+		ps_show(ps, &process);
+	next = rpc_uint(msg->body, "next", 0);
+	if (next != 0)
+		ps_ask(ps, next);
+	else
+		ps_finish(ps, 0);
+}
+
+/* A list that breaks off is not worth being gone on with. */
+static void
+ps_away_cb(void *arg, const char *why)
+{
+	say_error("%s", why);
+	ps_finish(arg, JOB_STATUS_FAILED);
+}
+
+static void
+ps_back_cb(void *arg, uint64_t away_ms)
+{
+	(void)arg;
+	(void)away_ms;
+}
+
+static void
+ps_notification_cb(void *arg, const struct rpc_message *msg)
+{
+	(void)arg;
+	(void)msg;
+}
+
+static void
+ps_failed_cb(void *arg, const char *why)
+{
+	say_error("%s", why);
+	ps_finish(arg, JOB_STATUS_FAILED);
+}
+
+static const struct session_ops ps_ops = {
+	.ready = ps_ready_cb,
+	.back = ps_back_cb,
+	.away = ps_away_cb,
+	.reply = ps_reply_cb,
+	.notification = ps_notification_cb,
+	.failed = ps_failed_cb,
+};
+
+int
+ps_main(struct options *options)
+{
+	struct ps ps = { .status = JOB_STATUS_FAILED };
+	struct session_config config = {
+		.url_text = options->url,
+		.resume = options->session,
+	};
+	struct target target;
+
+	log_init("holdfast", LOG_LEVEL_WARN, 0);
+	if (target_init(&target, options->url, options->token_file) == -1) {
+		target_clear(&target);
+		return JOB_STATUS_FAILED;
+	}
+	config.url = &target.url;
+	config.addresses = target.addresses;
+	config.token = target.token;
+	ps.base = event_base_new();
+	if (ps.base == NULL)
+		fatalx("the event loop can't be made");
+	ps.session = session_new(ps.base, &config, &ps_ops, &ps);
+	session_begin(ps.session);
+	event_base_dispatch(ps.base);
+	session_free(ps.session);
+	event_base_free(ps.base);
+	target_clear(&target);
+	if (fflush(stdout) != 0)
+		ps.status = JOB_STATUS_FAILED;
+	return ps.status;
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: ISC */
+/* holdfast run --detach, attach, ps, the escape character, sizes. */
+#include "config.h"
+
+#include <sys/types.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/xmalloc.h"
+#include "tests/lib/daemon.h"
+#include "tests/lib/tap.h"
+#include "tests/system/cli.h"
+
+#define STATUS_TAKEN 124
+#define STATUS_FAILED 125
+
+/* "SESSION PROCESS\n" as run --detach prints it. */
+struct left {
+	char session[64];
+	char process[64];
+};
+
+static int
+parse_left(const char *out, struct left *left)
+{
+	return sscanf(out, "%63s %63s", left->session, left->process) == 2 ?
+	    0 : -1;
+}
+
+static int
+run_detached(struct daemon *daemon, const char *script, const char *tty,
+    struct left *left)
+{
+	const char *args[] = { "--detach", "--ttl", "1h", tty, "sh", "-c",
+		script, NULL };
+	char *out = NULL, *err = NULL;
+	int status, good;
+
+	status = cli_run(daemon_url(daemon), args, NULL, 0, &out, &err);
+	good = status == 0 && out != NULL && parse_left(out, left) == 0 &&
+	    strstr(err, "3600 seconds") != NULL;
+	if (!good)
+		tap_note("status %d: %s%s", status, out, err);
+	free(out);
+	free(err);
+	return good;
+}
+
+static int
+attach(struct daemon *daemon, const struct left *left, char **out, char **err)
+{
+	const char *args[] = { "attach", left->session, NULL };
+
+	return cli_run(daemon_url(daemon), args, NULL, 0, out, err);
+}
+
+static void
+story_detach(struct daemon *daemon)
+{
+	struct left left;
+	char *out, *err;
+	const char *ps[] = { "ps", left.session, NULL };
+	int status;
+
+	if (!tap_ok(run_detached(daemon, "echo one; sleep 0.5; echo two; "
+	    "exit 6", "-T", &left), "a job is left running"))
+		return;
+	status = cli_run(daemon_url(daemon), ps, NULL, 0, &out, &err);
+	tap_ok(status == 0 && strstr(out, left.process) != NULL,
+	    "it is listed (%d)", status);
+	free(out);
+	free(err);
+	status = attach(daemon, &left, &out, &err);
+	tap_ok(status == 6, "its status comes back (%d)", status);
+	tap_ok(strcmp(out, "one\ntwo\n") == 0, "with all of its output");
+	free(out);
+	free(err);
+	status = attach(daemon, &left, &out, &err);
+	tap_ok(status == STATUS_FAILED && strstr(err, "nothing runs") != NULL,
+	    "then nothing is left to attach to");
+	free(out);
+	free(err);
+	status = cli_run(daemon_url(daemon), ps, NULL, 0, &out, &err);
+	tap_ok(status == 0 && strstr(out, "exit 6") != NULL,
+	    "but to be seen");
+	free(out);
+	free(err);
+}
+
+static void
+story_taken_over(struct daemon *daemon)
+{
+	struct left left;
+	const char *first[] = { "attach", left.session, NULL };
+	const char *second[] = { "attach", left.session, left.process,
+		"--takeover", NULL };
+	struct cli *holder, *taker;
+	int status;
+
+	if (!tap_ok(run_detached(daemon, "echo ready; while read -r l; do "
+	    "echo got $l; done", "-t", &left), "a job on a terminal"))
+		return;
+	holder = cli_start_tty(daemon_url(daemon), first);
+	tap_ok(cli_expect(holder, "ready\r\n") == 0, "is attached to");
+	taker = cli_start_tty(daemon_url(daemon), second);
+	tap_ok(cli_expect(taker, "ready\r\n") == 0, "and taken over");
+	status = cli_wait(holder);
+	tap_ok(status == STATUS_TAKEN && strstr(cli_out(holder),
+	    "taken over") != NULL, "which ends who had it (%d)", status);
+	cli_input(taker, "hello\r", 6);
+	tap_ok(cli_expect(taker, "got hello\r\n") == 0, "its input is read");
+	cli_input(taker, "\x04", 1);
+	tap_ok(cli_wait(taker) == 0, "up to its end");
+	cli_free(holder);
+	cli_free(taker);
+}
+
+static void
+story_escape(struct daemon *daemon)
+{
+	static const char *const args[] = { "sh", "-c", "echo ready; "
+		"while read -r l; do echo got $l; done; exit 7", NULL };
+	struct cli *cli = cli_start_tty(daemon_url(daemon), args);
+	struct left left;
+	const char *back[] = { "attach", left.session, left.process, NULL };
+	const char *at;
+	int status;
+
+	tap_ok(cli_expect(cli, "ready\r\n") == 0, "a job on a terminal");
+	cli_input(cli, "~~.\r", 4);
+	tap_ok(cli_expect(cli, "got ~.\r\n") == 0, "~~ is ~");
+	cli_input(cli, "~?", 2);
+	tap_ok(cli_expect(cli, "leaves the job running") == 0, "~? helps");
+	cli_input(cli, "~.", 2);
+	status = cli_wait(cli);
+	at = strstr(cli_out(cli), "holdfast attach ");
+	if (!tap_ok(status == 0 && at != NULL && parse_left(at +
+	    strlen("holdfast attach "), &left) == 0, "~. leaves it (%d)",
+	    status)) {
+		cli_free(cli);
+		return;
+	}
+	cli_free(cli);
+	cli = cli_start_tty(daemon_url(daemon), back);
+	tap_ok(cli_expect(cli, "got ~.\r\n") == 0, "what it said is there");
+	cli_input(cli, "again\r", 6);
+	tap_ok(cli_expect(cli, "got again\r\n") == 0, "and it goes on");
+	cli_input(cli, "\x04", 1);
+	status = cli_wait(cli);
+	tap_ok(status == 7, "to its end (%d)", status);
+	cli_free(cli);
+}
+
+static void
+story_size(struct daemon *daemon)
+{
+	static const char *const args[] = { "sh", "-c", "trap 'stty size; "
+		"exit 0' WINCH; stty size; while :; do sleep 0.05; done",
+		NULL };
+	struct cli *cli = cli_start_tty_size(daemon_url(daemon), args, 33,
+	    101);
+
+	tap_ok(cli_expect(cli, "33 101\r\n") == 0, "the job's terminal has "
+	    "the size of the one here");
+	tap_ok(cli_resize(cli, 44, 122) == 0 &&
+	    cli_expect(cli, "44 122\r\n") == 0, "and follows it");
+	tap_ok(cli_wait(cli) == 0, "to the end");
+	cli_free(cli);
+}
+
+int
+main(void)
+{
+	struct daemon *daemon = daemon_start(NULL);
+
+	if (tap_ok(daemon != NULL, "holdfastd runs")) {
+		story_detach(daemon);
+		story_taken_over(daemon);
+		story_escape(daemon);
+		story_size(daemon);
+		tap_ok(daemon_stop(daemon, CLI_MS) == 0,
+		    "holdfastd ends with 0");
+		tap_ok(daemon_check_clean(daemon, CLI_MS) == 0,
+		    "nothing is left behind");
+	}
+	daemon_free(daemon, tap_failed() > 0);
+	return tap_done();
+}

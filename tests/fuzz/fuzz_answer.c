@@ -11,6 +11,7 @@
 #include <json-c/json.h>
 
 #include "gateway/answer.h"
+#include "gateway/beyond.h"
 #include "gateway/outq.h"
 
 #define HEAD_SMALL 2
@@ -35,6 +36,17 @@ begin_long(struct outq *q, uint8_t which)
 	if (answer_bulk_begin(q, &bulk, 1, &m) != NULL)
 		abort();
 	outq_clear(q);
+}
+
+/* What a runner told of its processes comes by the broker, unread. */
+static const char *
+ended(struct outq *q, const struct fields_BG_ATTACH_FAILED *m)
+{
+	struct rpc_id id = { .type = RPC_ID_INT, .number = 7 };
+
+	if (beyond_refuse_ended(q, &id, RPC_INVALID_REQUEST, m->text, m) == -1)
+		abort();
+	return NULL;
 }
 
 static const char *
@@ -65,6 +77,8 @@ answer(struct outq *q, uint16_t type, const union proto_any *msg,
 		return answer_appeared(q, msg);
 	case MSG_RG_HTTP_BODY:
 		return answer_http_body(q, msg);
+	case MSG_BG_ATTACH_FAILED:
+		return ended(q, &msg->BG_ATTACH_FAILED);
 	default:
 		return answer_closed(q, msg);
 	}
@@ -101,7 +115,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const uint16_t types[] = { MSG_RG_RESULT, MSG_RG_ERROR,
 		MSG_RG_BULK_BEGIN, MSG_RG_BULK_PART, MSG_RG_BULK_END,
 		MSG_RG_OUTPUT, MSG_RG_EXITED, MSG_RG_CLOSED,
-		MSG_RG_FS_APPEARED, MSG_RG_HTTP_BODY };
+		MSG_RG_FS_APPEARED, MSG_RG_HTTP_BODY, MSG_BG_ATTACH_FAILED };
 	const struct proto_row *row;
 	union proto_any msg;
 	struct outq q;

@@ -321,7 +321,7 @@ has_size(void *arg)
 }
 
 /*
- * The client goes as soon as the gateway has taken its requests: they are
+ * The client goes as soon as the runner has taken its requests: they are
  * carried out, opening and closing included, and nothing stays open.
  */
 static void
@@ -342,8 +342,9 @@ story_vanishing(struct daemon *daemon, const char *d)
 		call_send(call, "fs/writeBlock", ask_add_bytes(ask_jsonf(
 		    "{'handleId':'v','offset':%d}", i * 1000), "chunk",
 		    block, sizeof(block)));
-	/* The gateway answers this itself: it has had all before it. */
-	json_object_put(call_request(call, "environment/status", NULL));
+	/* The runner answers this at once: it has had all before it. */
+	json_object_put(call_request(call, "process/terminate",
+	    call_process_params("nobody")));
 	call_free(call);
 	tap_ok(wait_until(has_size, &wanted, HANDLES_MS) == 0,
 	    "what it had asked for is done");

@@ -42,15 +42,17 @@ static const struct proto_row rows[] = {
 #undef M
 };
 
-#define RECORD(list) { \
+#define RECORD(list, most) { \
 	.name = #list, \
-	.max = PROTO_CHUNK_MAX, \
+	.max = most, \
 	.fields = rows_##list, \
 	.nfields = sizeof(rows_##list) / sizeof(rows_##list[0]), \
 	.size = sizeof(struct fields_##list), \
 }
-const struct proto_row proto_process = RECORD(PROCESS);
-const struct proto_row proto_gap = RECORD(GAP);
+const struct proto_row proto_process = RECORD(PROCESS, PROTO_CHUNK_MAX);
+const struct proto_row proto_gap = RECORD(GAP, PROTO_CHUNK_MAX);
+const struct proto_row proto_rule = RECORD(RULE, PROTO_SANDBOX_LIST);
+const struct proto_row proto_box = RECORD(BOX, PROTO_REQUEST_MAX);
 
 #define NROWS (sizeof(rows) / sizeof(rows[0]))
 

@@ -33,6 +33,9 @@
 #define PROTO_SESSION_LEN 36	/* bytes of a session id: UUID text */
 #define PROTO_NONCE_LEN 16	/* bytes of an attach request's id */
 #define PROTO_STREAM_COUNT 3	/* see enum proto_stream */
+#define PROTO_SANDBOX_LIST 32768 /* bytes of each list of a sandbox */
+#define PROTO_FILES_MAX (16384 + PROTO_SANDBOX_MAX) /* of a request */
+#define PROTO_SANDBOX_MAX (3 * PROTO_SANDBOX_LIST + 8192) /* of its fields */
 
 enum proto_role {
 	ROLE_SUPERVISOR,
@@ -236,7 +239,18 @@ enum proto_auth {
 	T(MAX_DETACH_TTL_MS, 175, U64, 8) \
 	T(END_REASON, 176, U32, 4) \
 	T(ENDED_MS, 177, U64, 8) \
-	T(OMITTED, 178, U64, 8)
+	T(OMITTED, 178, U64, 8) \
+	T(SANDBOX_FILES, 180, U8, 1) \
+	T(SANDBOX_NETWORK, 181, BOOL, 1) \
+	T(SANDBOX_RULES, 182, LIST, PROTO_SANDBOX_LIST) \
+	T(SANDBOX_CWD, 183, STR, 4096) \
+	T(SANDBOX_ROOTS, 184, LIST, PROTO_SANDBOX_LIST) \
+	T(SANDBOX_TEMPS, 185, LIST, PROTO_SANDBOX_LIST) \
+	T(PLACE, 186, U8, 1) \
+	T(ACCESS, 187, U8, 1) \
+	T(SKIP_MISSING, 188, BOOL, 1) \
+	T(SUBPATH, 189, STR, 4096) \
+	T(PROGRAMS, 190, LIST, PROTO_REQUEST_MAX)
 
 /* How a field's bytes are read. */
 enum proto_kind {
@@ -261,6 +275,18 @@ enum proto_tag {
 enum proto_inherit { INHERIT_NONE, INHERIT_CORE, INHERIT_ALL };
 enum proto_write { WRITE_ACCEPTED, WRITE_UNKNOWN, WRITE_CLOSED, WRITE_STARTING };
 enum proto_sandbox { SANDBOX_NONE, SANDBOX_LINUX };
+
+/* SANDBOX_FILES; PLACE and ACCESS of a rule. */
+enum proto_files { FILES_BY_RULE, FILES_ALL };
+enum proto_place {
+	PLACE_PATH,		/* the absolute path SUBPATH */
+	PLACE_ROOT,
+	PLACE_PROJECT,		/* SUBPATH, or nothing, below each root */
+	PLACE_SLASH_TMP,
+	PLACE_TEMPS,
+	PLACE_COUNT
+};
+enum proto_access { ACCESS_READ, ACCESS_WRITE, ACCESS_DENY, ACCESS_COUNT };
 
 /*
  * What each message carries: tag, member of the struct, whether it must be
@@ -391,8 +417,19 @@ enum proto_sandbox { SANDBOX_NONE, SANDBOX_LINUX };
 #define FIELDS_CALL(F, L) \
 	F(L, ID_INT, id_int, MAY) \
 	F(L, ID_STR, id_str, MAY)
-#define FIELDS_GR_START(F, L) \
+/* What is asked of a sandbox; without SANDBOX_FILES there is none. */
+#define FIELDS_SANDBOX(F, L) \
+	F(L, SANDBOX_FILES, sandbox_files, MAY) \
+	F(L, SANDBOX_NETWORK, sandbox_network, MAY) \
+	F(L, SANDBOX_RULES, sandbox_rules, MAY) \
+	F(L, SANDBOX_CWD, sandbox_cwd, MAY) \
+	F(L, SANDBOX_ROOTS, sandbox_roots, MAY) \
+	F(L, SANDBOX_TEMPS, sandbox_temps, MAY)
+#define FIELDS_BOXED_CALL(F, L) \
 	FIELDS_CALL(F, L) \
+	FIELDS_SANDBOX(F, L)
+#define FIELDS_GR_START(F, L) \
+	FIELDS_BOXED_CALL(F, L) \
 	F(L, PROCESS_ID, process_id, MUST) \
 	F(L, ARGV, argv, MUST) \
 	F(L, DIRECTORY, directory, MUST) \
@@ -439,22 +476,22 @@ enum proto_sandbox { SANDBOX_NONE, SANDBOX_LINUX };
 	FIELDS_CALL(F, L) \
 	F(L, AFTER, after, MAY)
 #define FIELDS_GR_FS_PATH(F, L) \
-	FIELDS_CALL(F, L) \
+	FIELDS_BOXED_CALL(F, L) \
 	F(L, PATH, path, MUST) \
 	F(L, FOLLOW_LINKS, follow_links, MAY)
 #define FIELDS_GR_FS_WRITE_FILE(F, L) \
-	FIELDS_CALL(F, L) \
+	FIELDS_BOXED_CALL(F, L) \
 	F(L, PATH, path, MUST) \
 	F(L, DATA, data, MUST) \
 	F(L, FOLLOW_LINKS, follow_links, MAY)
 #define FIELDS_GR_FS_TREE(F, L) \
-	FIELDS_CALL(F, L) \
+	FIELDS_BOXED_CALL(F, L) \
 	F(L, PATH, path, MUST) \
 	F(L, RECURSIVE, recursive, MAY) \
 	F(L, FORCE, force, MAY) \
 	F(L, FOLLOW_LINKS, follow_links, MAY)
 #define FIELDS_GR_FS_WALK(F, L) \
-	FIELDS_CALL(F, L) \
+	FIELDS_BOXED_CALL(F, L) \
 	F(L, PATH, path, MUST) \
 	F(L, MAX_DEPTH, max_depth, MUST) \
 	F(L, MAX_DIRECTORIES, max_directories, MUST) \
@@ -462,12 +499,12 @@ enum proto_sandbox { SANDBOX_NONE, SANDBOX_LINUX };
 	F(L, FOLLOW_DIRECTORY_LINKS, follow_directory_links, MUST) \
 	F(L, PRUNE_HIDDEN, prune_hidden, MAY)
 #define FIELDS_GR_FS_COPY(F, L) \
-	FIELDS_CALL(F, L) \
+	FIELDS_BOXED_CALL(F, L) \
 	F(L, PATH, path, MUST) \
 	F(L, DESTINATION, destination, MUST) \
 	F(L, RECURSIVE, recursive, MUST)
 #define FIELDS_GR_FS_OPEN(F, L) \
-	FIELDS_CALL(F, L) \
+	FIELDS_BOXED_CALL(F, L) \
 	F(L, FILE_HANDLE, file_handle, MUST) \
 	F(L, PATH, path, MUST) \
 	F(L, OPEN_MODE, open_mode, MAY)
@@ -581,6 +618,23 @@ enum proto_sandbox { SANDBOX_NONE, SANDBOX_LINUX };
 	F(L, TO_SEQ, to_seq, MUST) \
 	F(L, BYTES, bytes, MAY)
 
+/* What an item of SANDBOX_RULES carries. */
+#define FIELDS_RULE(F, L) \
+	F(L, PLACE, place, MUST) \
+	F(L, ACCESS, access, MUST) \
+	F(L, SKIP_MISSING, skip_missing, MAY) \
+	F(L, SUBPATH, subpath, MAY)
+
+/* What a runner leaves in a file for holdfast-box. */
+#define FIELDS_BOX(F, L) \
+	F(L, SANDBOX_NETWORK, network, MUST) \
+	F(L, SANDBOX_RULES, rules, MUST) \
+	F(L, ARGV, argv, MUST) \
+	F(L, ENV, env, MUST) \
+	F(L, PROGRAMS, programs, MUST) \
+	F(L, DIRECTORY, directory, MUST) \
+	F(L, TTY, tty, MUST)
+
 /*
  * Every message: name, number, fields, from, to, phases, largest length in
  * bytes, fewest and most descriptors, whether it may come only once.  The
@@ -633,16 +687,16 @@ enum proto_sandbox { SANDBOX_NONE, SANDBOX_LINUX };
 	M(GR_RESIZE, 515, GR_RESIZE, GATEWAY, RUNNER, IN_UP, 16384, 0, 0, 0) \
 	M(GR_CLOSE_STDIN, 516, GR_CLOSE_STDIN, GATEWAY, RUNNER, IN_UP, 16384, 0, 0, 0) \
 	M(GR_LIST, 517, GR_LIST, GATEWAY, RUNNER, IN_UP, 16384, 0, 0, 0) \
-	M(GR_FS_READ_FILE, 530, GR_FS_PATH, GATEWAY, RUNNER, IN_UP, 16384, 0, 0, 0) \
+	M(GR_FS_READ_FILE, 530, GR_FS_PATH, GATEWAY, RUNNER, IN_UP, PROTO_FILES_MAX, 0, 0, 0) \
 	M(GR_FS_WRITE_FILE, 531, GR_FS_WRITE_FILE, GATEWAY, RUNNER, IN_UP, PROTO_REQUEST_MAX, 0, 0, 0) \
-	M(GR_FS_CREATE_DIRECTORY, 532, GR_FS_TREE, GATEWAY, RUNNER, IN_UP, 16384, 0, 0, 0) \
-	M(GR_FS_GET_METADATA, 533, GR_FS_PATH, GATEWAY, RUNNER, IN_UP, 16384, 0, 0, 0) \
-	M(GR_FS_CANONICALIZE, 534, GR_FS_PATH, GATEWAY, RUNNER, IN_UP, 16384, 0, 0, 0) \
-	M(GR_FS_READ_DIRECTORY, 535, GR_FS_PATH, GATEWAY, RUNNER, IN_UP, 16384, 0, 0, 0) \
-	M(GR_FS_WALK, 536, GR_FS_WALK, GATEWAY, RUNNER, IN_UP, 16384, 0, 0, 0) \
-	M(GR_FS_REMOVE, 537, GR_FS_TREE, GATEWAY, RUNNER, IN_UP, 16384, 0, 0, 0) \
-	M(GR_FS_COPY, 538, GR_FS_COPY, GATEWAY, RUNNER, IN_UP, 16384, 0, 0, 0) \
-	M(GR_FS_OPEN, 539, GR_FS_OPEN, GATEWAY, RUNNER, IN_UP, 16384, 0, 0, 0) \
+	M(GR_FS_CREATE_DIRECTORY, 532, GR_FS_TREE, GATEWAY, RUNNER, IN_UP, PROTO_FILES_MAX, 0, 0, 0) \
+	M(GR_FS_GET_METADATA, 533, GR_FS_PATH, GATEWAY, RUNNER, IN_UP, PROTO_FILES_MAX, 0, 0, 0) \
+	M(GR_FS_CANONICALIZE, 534, GR_FS_PATH, GATEWAY, RUNNER, IN_UP, PROTO_FILES_MAX, 0, 0, 0) \
+	M(GR_FS_READ_DIRECTORY, 535, GR_FS_PATH, GATEWAY, RUNNER, IN_UP, PROTO_FILES_MAX, 0, 0, 0) \
+	M(GR_FS_WALK, 536, GR_FS_WALK, GATEWAY, RUNNER, IN_UP, PROTO_FILES_MAX, 0, 0, 0) \
+	M(GR_FS_REMOVE, 537, GR_FS_TREE, GATEWAY, RUNNER, IN_UP, PROTO_FILES_MAX, 0, 0, 0) \
+	M(GR_FS_COPY, 538, GR_FS_COPY, GATEWAY, RUNNER, IN_UP, PROTO_FILES_MAX, 0, 0, 0) \
+	M(GR_FS_OPEN, 539, GR_FS_OPEN, GATEWAY, RUNNER, IN_UP, PROTO_FILES_MAX, 0, 0, 0) \
 	M(GR_FS_READ_BLOCK, 540, GR_FS_BLOCK, GATEWAY, RUNNER, IN_UP, 16384, 0, 0, 0) \
 	M(GR_FS_WRITE_BLOCK, 541, GR_FS_BLOCK, GATEWAY, RUNNER, IN_UP, PROTO_REQUEST_MAX, 0, 0, 0) \
 	M(GR_FS_CLOSE, 542, GR_FS_CLOSE, GATEWAY, RUNNER, IN_UP, 16384, 0, 0, 0) \
@@ -697,7 +751,7 @@ PROTO_TAGS(T)
 	L(BR_CONFIG) L(BR_END) L(RB_ENDED) L(GR_ACK) L(GR_START) L(GR_READ) L(GR_WRITE) \
 	L(GR_SIGNAL) L(GR_TERMINATE) L(GR_RESIZE) L(GR_CLOSE_STDIN) \
 	L(GR_LIST) L(RG_RESULT) L(RG_ERROR) L(RG_BULK_PART) L(RG_OUTPUT) \
-	L(RG_EXITED) L(RG_CLOSED) L(PROCESS) L(GAP) \
+	L(RG_EXITED) L(RG_CLOSED) L(PROCESS) L(GAP) L(RULE) L(BOX) \
 	L(GR_FS_PATH) L(GR_FS_WRITE_FILE) L(GR_FS_TREE) L(GR_FS_WALK) \
 	L(GR_FS_COPY) L(GR_FS_OPEN) L(GR_FS_BLOCK) L(GR_FS_CLOSE) \
 	L(GR_FS_WATCH) L(RG_FS_APPEARED) L(GR_HTTP) L(RG_HTTP_BODY)
@@ -706,10 +760,13 @@ PROTO_TAGS(T)
 #define L(list) struct fields_##list { FIELDS_##list(F, list) };
 PROTO_LISTS(L)
 #undef L
+/* What all requests that can ask for a sandbox begin with. */
+struct fields_BOXED_CALL { FIELDS_BOXED_CALL(F, BOXED_CALL) };
 #undef F
 
 /* Room for any decoded message. */
 union proto_any {
+	struct fields_BOXED_CALL BOXED_CALL;
 #define L(list) struct fields_##list list;
 	PROTO_LISTS(L)
 #undef L
@@ -800,6 +857,8 @@ bool proto_member(const struct proto_field *field, const void *msg,
  */
 extern const struct proto_row proto_process;	/* struct fields_PROCESS */
 extern const struct proto_row proto_gap;	/* struct fields_GAP */
+extern const struct proto_row proto_rule;	/* struct fields_RULE */
+extern const struct proto_row proto_box;	/* struct fields_BOX */
 void proto_record_put(struct writer *w, const struct proto_row *record,
     const void *item);
 void proto_record_add(struct writer *w, const struct proto_row *record,

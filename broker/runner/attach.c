@@ -224,7 +224,7 @@ attach_exited(struct child *child)
 		return;
 	event_writer(&w, child, child->exit_seq);
 	proto_put_u64(&w, TAG_EXIT_CODE, (uint64_t)child->exit_code);
-	proto_put_u8(&w, TAG_SANDBOX_DENIED, 0);
+	proto_put_u8(&w, TAG_SANDBOX_DENIED, child->denied);
 	if (child->signal != 0)
 		proto_put_bytes(&w, TAG_SIGNAL,
 		    span_str(signame_text(child->signal, name)));

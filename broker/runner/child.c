@@ -13,6 +13,7 @@
 #include <event2/buffer.h>
 #include <event2/event.h>
 
+#include "broker/runner/denial.h"
 #include "broker/runner/runner.h"
 #include "common/clock.h"
 #include "common/log.h"
@@ -69,6 +70,7 @@ child_free(struct child *child)
 	table_remove(child);
 	if (!child->closed)
 		child->runner->open--;
+	starting_forget(child->starting);
 	child_release_io(child);
 	child_event_free(&child->retention);
 	child_event_free(&child->deadline);
@@ -244,12 +246,18 @@ child_on_exit(struct child *child, int status)
 
 	/* Collected: the number may be another's from now on. */
 	table_forget_pid(child);
+	if (child->starting != NULL) {
+		starting_exited(child->starting, status);
+		return;
+	}
 	for (i = 0; i < CHILD_STREAMS; i++)
 		if (child->streams[i] != NULL)
 			stream_drain(child->streams[i]);
 	child->exited = true;
 	child->exit_code = exit_code(status);
 	child->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+	child->denied = child->boxed && denial_suspected(child->log,
+	    child->exit_code);
 	child_event_free(&child->deadline);
 	child->exit_seq = outlog_event(child->log);
 	attach_exited(child);
@@ -281,12 +289,25 @@ child_check_closed(struct child *child)
 	reads_wake(child);
 }
 
+/*
+ * What ends a sandbox goes to who holds it up; everything else to who is in
+ * it, whose id may be another's by now: but not in our session.
+ */
+static pid_t
+child_group(const struct child *child, int signo)
+{
+	if (child->inmate != 0 && signo != SIGKILL &&
+	    getsid(child->inmate) == child->pid)
+		return child->inmate;
+	return child->pid;
+}
+
 void
 child_signal(struct child *child, int signo)
 {
 	/* The leader's id, and so the group's, is ours until collected. */
 	if (child->pid != 0)
-		kill(-child->pid, signo);
+		kill(-child_group(child, signo), signo);
 }
 
 void

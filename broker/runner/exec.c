@@ -181,8 +181,12 @@ child_files(const struct exec_plan *plan)
 	for (i = 0; i < 3; i++)
 		if (dup2(plan->fds[i], i) == -1)
 			return -1;
+	for (i = 0; i < plan->extras; i++)
+		if (dup2(plan->extra[i], 3 + i) == -1)
+			return -1;
 	/* All of ours are close-on-exec; this is for what others left open. */
-	if (close_range(3, ~0U, 0) == -1 && errno != ENOSYS)
+	if (close_range(3 + (unsigned int)plan->extras, ~0U, 0) == -1 &&
+	    errno != ENOSYS)
 		return -1;
 	return 0;
 }
@@ -196,24 +200,32 @@ search_goes_on(int error)
 	    error == ETIMEDOUT;
 }
 
-static int IN_CHILD
-child_program(const struct exec_plan *plan)
+int IN_CHILD
+exec_try(char *const *programs, char *const *argv, char *const *envp)
 {
-	sigset_t none;
 	int denied = 0, error = ENOENT;
 	size_t i;
 
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	for (i = 0; plan->programs[i] != NULL; i++) {
-		execve(plan->programs[i], plan->argv, plan->envp);
+	for (i = 0; programs[i] != NULL; i++) {
+		execve(programs[i], argv, envp);
 		error = errno;
 		if (error == EACCES)
 			denied = 1;
 		if (!search_goes_on(error))
 			break;
 	}
-	errno = denied && search_goes_on(error) ? EACCES : error;
+	return denied && search_goes_on(error) ? EACCES : error;
+}
+
+static int IN_CHILD
+child_program(const struct exec_plan *plan)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	if (!plan->blocked)
+		sigprocmask(SIG_SETMASK, &none, NULL);
+	errno = exec_try(plan->programs, plan->argv, plan->envp);
 	return -1;
 }
 

@@ -16,6 +16,9 @@ enum exec_stage {
 	EXEC_STAGES
 };
 
+#define EXEC_EXTRA_MAX 6
+#define EXEC_EXTRA_FROM 32
+
 /* Everything is borrowed until exec_start() returns. */
 struct exec_plan {
 	char *const *argv;
@@ -24,6 +27,10 @@ struct exec_plan {
 	const char *directory;
 	int fds[3];		/* become 0, 1 and 2; all above 2 */
 	int terminal;		/* whether fds[0] is to control the session */
+	/* These become 3 and up; all of them EXEC_EXTRA_FROM or above. */
+	int extra[EXEC_EXTRA_MAX];
+	int extras;		/* how many there are */
+	int blocked;		/* all signals stay blocked in the program */
 };
 
 struct exec_failure {
@@ -53,6 +60,13 @@ char **exec_programs(const char *name, char *const *envp, int fallback);
  * no child left behind.
  */
 pid_t exec_start(const struct exec_plan *plan, struct exec_failure *failure);
+
+/*
+ * Become the first of "programs" (exec_programs()) that can be run, as
+ * execvp(3) goes on from one to the next.  Returns errno if there is none;
+ * touches nothing but its stack.
+ */
+int exec_try(char *const *programs, char *const *argv, char *const *envp);
 
 /* "cannot enter the working directory" and the like; never NULL. */
 const char *exec_stage_text(enum exec_stage stage);

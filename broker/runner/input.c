@@ -169,7 +169,7 @@ input_write(struct attach *attach, const struct call *call,
 {
 	if (!child->takes_input)
 		answer(attach, call, MSG_GR_WRITE, WRITE_CLOSED);
-	else if (TAILQ_EMPTY(&child->writes) &&
+	else if (child->starting == NULL && TAILQ_EMPTY(&child->writes) &&
 	    queued(child) < STDIN_QUEUE_MAX)
 		input_accept(attach, call, child, msg->write_id, msg->data);
 	else if (input_park(attach, call, child, msg->write_id, msg->data,
@@ -190,7 +190,7 @@ input_end(struct attach *attach, const struct call *call,
 
 	if (!child->takes_input)
 		answer(attach, call, MSG_GR_CLOSE_STDIN, WRITE_CLOSED);
-	else if (TAILQ_EMPTY(&child->writes))
+	else if (child->starting == NULL && TAILQ_EMPTY(&child->writes))
 		input_finish(attach, call, child);
 	else if (input_park(attach, call, child, none, none, true) == -1)
 		attach_error(attach, call, MSG_GR_CLOSE_STDIN, -32603,
@@ -234,6 +234,29 @@ input_cb(int fd, short what, void *arg)
 	(void)what;
 	input_flush(child);
 	input_admit(child);
+}
+
+void
+input_started(struct child *child)
+{
+	input_admit(child);
+}
+
+void
+input_refuse(struct child *child)
+{
+	struct attach *attach = child->runner->attach;
+	struct parked_write *write;
+
+	while ((write = TAILQ_FIRST(&child->writes)) != NULL) {
+		TAILQ_REMOVE(&child->writes, write, entry);
+		attach->parked_bytes -= write->size;
+		answer(attach, &write->call, write->closes ?
+		    MSG_GR_CLOSE_STDIN : MSG_GR_WRITE, WRITE_UNKNOWN);
+		free(write);
+	}
+	if (attach != NULL)
+		attach_throttle(attach);
 }
 
 void

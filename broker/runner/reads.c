@@ -48,6 +48,7 @@ fill_result(const struct child *child, uint64_t next_seq,
 		.has_closed = true,
 		.closed = child->closed,
 		.has_sandbox_denied = true,
+		.sandbox_denied = child->denied,
 	};
 }
 
@@ -462,6 +463,20 @@ reads_wake(struct child *child)
 			continue;
 		read_unpark(attach, read);
 		read_due(attach, read);
+	}
+}
+
+void
+reads_refuse(struct child *child)
+{
+	struct attach *attach = child->runner->attach;
+	struct parked_read *read;
+
+	while ((read = TAILQ_FIRST(&child->reads)) != NULL) {
+		read_unpark(attach, read);
+		attach_error(attach, &read->call, MSG_GR_READ, -32600,
+		    "the process could not be started");
+		read_free(read);
 	}
 }
 

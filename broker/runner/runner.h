@@ -26,7 +26,10 @@ struct link;
 
 struct attach;
 struct child;
+struct exec_failure;
+struct exec_plan;
 struct runner;
+struct starting;
 struct worker;
 
 #define RUNNER_BUCKETS 256	/* of the tables of processes */
@@ -107,6 +110,10 @@ struct child {
 	uint64_t generation;		/* of the attachment that started it */
 	struct digest digest;		/* of what it asked for */
 	bool tty;
+	bool boxed;			/* in a sandbox, led by "pid" */
+	pid_t inmate;			/* who leads the group there, or 0 */
+	bool denied;			/* which made it fail, it seems */
+	struct starting *starting;	/* until it runs for sure; or NULL */
 	bool exited, closed;
 	bool terminated;		/* closed follows the exit at once */
 	bool delivered;			/* the client knows that it is closed */
@@ -282,6 +289,10 @@ void input_cb(int fd, short what, void *arg);
 /* process/closeStdin: no input behind what has been written. */
 void input_end(struct attach *attach, const struct call *call,
     struct child *child);
+/* It runs now: who waited for that goes on. */
+void input_started(struct child *child);
+/* It will never run. */
+void input_refuse(struct child *child);
 /* No input any more: what waits is answered and discarded. */
 void input_close(struct child *child);
 /* The attachment is gone: what waits was never accepted. */
@@ -292,6 +303,8 @@ void reads_ask(struct attach *attach, const struct call *call,
     struct child *child, const struct fields_GR_READ *msg);
 /* Something happened to the process that may answer those who wait. */
 void reads_wake(struct child *child);
+/* It will never run: whoever waits is told. */
+void reads_refuse(struct child *child);
 /* Go on with what waits for room. */
 void reads_pump(struct attach *attach);
 void reads_drop(struct attach *attach);
@@ -354,5 +367,28 @@ void list_answer(struct attach *attach, const struct call *call,
 /* start.c: process/start. */
 void start_process(struct attach *attach, const struct call *call,
     const struct fields_GR_START *msg);
+
+/* starting.c: on the way into a sandbox, which takes a while. */
+struct starting *starting_new(const struct attach *attach,
+    const struct call *call);
+/*
+ * As exec_start(), or "*why" (static) is set: the policy cannot be.  What was
+ * started is to be adopted next: its child then has "starting" until it runs
+ * for sure, and is freed if it never will.
+ */
+pid_t starting_launch(struct starting *starting, struct runner *runner,
+    const struct exec_plan *plan, const struct fields_GR_START *msg,
+    struct exec_failure *failure, const char **why);
+/* "starting" may be NULL: it runs, and in no sandbox. */
+void starting_adopt(struct starting *starting, struct child *child);
+void starting_forget(struct starting *starting);
+/* Exited before it was known to run: that has to come first. */
+void starting_exited(struct starting *starting, int status);
+/* Tell that it runs. */
+void starting_answer(struct attach *attach, const struct call *call,
+    const struct child *child, bool repeated);
+/* Asked for again: tell now, or whoever asks now when it does. */
+void starting_repeat(struct attach *attach, const struct call *call,
+    struct child *child);
 
 #endif

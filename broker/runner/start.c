@@ -175,37 +175,67 @@ describe(struct child *child, const struct fields_GR_START *msg)
 		    PROGRAM_SHOWN);
 }
 
-static int
-run_plan(struct runner *runner, struct exec_plan *plan,
-    const struct fields_GR_START *msg, struct refusal *refusal)
+/* The process, or what will be it. */
+static pid_t
+launch_plan(struct runner *runner, const struct exec_plan *plan,
+    const struct fields_GR_START *msg, struct starting *starting,
+    struct refusal *refusal)
 {
-	struct ends ends = { { -1, { -1, -1 } }, { -1, -1, -1 } };
 	struct exec_failure failure;
+	const char *why = NULL;
+	pid_t pid;
+
+	pid = starting == NULL ? exec_start(plan, &failure) :
+	    starting_launch(starting, runner, plan, msg, &failure, &why);
+	if (pid == -1 && why != NULL)
+		refuse(refusal, -32602, why, 0);
+	else if (pid == -1)
+		refuse(refusal, -32603, exec_stage_text(failure.stage),
+		    failure.error);
+	return pid;
+}
+
+static int
+run_plan(struct attach *attach, const struct call *call,
+    struct exec_plan *plan, const struct fields_GR_START *msg,
+    struct refusal *refusal)
+{
+	struct runner *runner = attach->runner;
+	struct ends ends = { { -1, { -1, -1 } }, { -1, -1, -1 } };
+	struct starting *starting = NULL;
 	struct child *child;
 	pid_t pid;
 
+	if (msg->has_sandbox_files) {
+		starting = starting_new(attach, call);
+		if (starting == NULL)
+			return refuse(refusal, -32603, "cannot start", errno);
+	}
 	if ((msg->tty ? open_terminal(&ends, msg) : open_pipes(&ends,
 	    runner->null_fd, msg->pipe_stdin)) == -1) {
 		refuse(refusal, -32603, "cannot open descriptors", errno);
 		close_theirs(&ends, runner->null_fd);
 		close_ours(&ends);
+		starting_forget(starting);
 		return -1;
 	}
 	memcpy(plan->fds, ends.theirs, sizeof(plan->fds));
 	plan->terminal = msg->tty;
-	pid = exec_start(plan, &failure);
+	pid = launch_plan(runner, plan, msg, starting, refusal);
 	close_theirs(&ends, runner->null_fd);
 	if (pid == -1) {
 		close_ours(&ends);
-		return refuse(refusal, -32603,
-		    exec_stage_text(failure.stage), failure.error);
+		starting_forget(starting);
+		return -1;
 	}
 	child = child_new(runner, msg->process_id, pid, &ends.ours, msg->tty);
 	if (child == NULL) {
+		refuse(refusal, -32603, "cannot keep the process", errno);
 		kill(-pid, SIGKILL);
-		return refuse(refusal, -32603, "cannot keep the process",
-		    errno);
+		starting_forget(starting);
+		return -1;
 	}
+	starting_adopt(starting, child);
 	describe(child, msg);
 	/* Without its limit it must not run at all. */
 	if (msg->has_run_ms && child_limit(child, msg->run_ms) == -1) {
@@ -219,9 +249,10 @@ run_plan(struct runner *runner, struct exec_plan *plan,
 
 /* Everything the plan points to is made here and freed here. */
 static int
-start_planned(struct runner *runner, const struct fields_GR_START *msg,
-    struct refusal *refusal)
+start_planned(struct attach *attach, const struct call *call,
+    const struct fields_GR_START *msg, struct refusal *refusal)
 {
+	struct runner *runner = attach->runner;
 	struct exec_plan plan = { 0 };
 	char **argv, **envp, **programs = NULL, *directory, *arg0 = NULL;
 	int result = -1;
@@ -242,7 +273,7 @@ start_planned(struct runner *runner, const struct fields_GR_START *msg,
 		plan.envp = envp;
 		plan.programs = programs;
 		plan.directory = directory;
-		result = run_plan(runner, &plan, msg, refusal);
+		result = run_plan(attach, call, &plan, msg, refusal);
 	}
 	free(arg0);
 	free(programs);
@@ -253,8 +284,9 @@ start_planned(struct runner *runner, const struct fields_GR_START *msg,
 }
 
 static int
-start_checked(struct attach *attach, const struct fields_GR_START *msg,
-    const struct digest *digest, struct refusal *refusal)
+start_checked(struct attach *attach, const struct call *call,
+    const struct fields_GR_START *msg, const struct digest *digest,
+    struct refusal *refusal)
 {
 	struct runner *runner = attach->runner;
 	struct child *child;
@@ -273,7 +305,7 @@ start_checked(struct attach *attach, const struct fields_GR_START *msg,
 	if (runner->open >= runner->max_processes)
 		return refuse(refusal, -32603,
 		    "the session has as many processes as it may have", 0);
-	if (start_planned(runner, msg, refusal) == -1)
+	if (start_planned(attach, call, msg, refusal) == -1)
 		return -1;
 	child = table_find_id(runner, msg->process_id);
 	child->generation = attach->generation;
@@ -301,20 +333,18 @@ start_process(struct attach *attach, const struct call *call,
     const struct fields_GR_START *msg)
 {
 	struct digest digest = digest_request(proto_row(MSG_GR_START), msg);
-	struct fields_RG_RESULT result = {
-		.has_process_id = true,
-		.process_id = msg->process_id,
-		.has_sandbox_type = true,
-		.sandbox_type = SANDBOX_NONE,
-	};
-	struct refusal refusal;
+	struct refusal refusal = { 0 };
+	struct child *child;
 
 	if (start_is_repeated(attach, msg, &digest)) {
-		result.has_repeated = result.repeated = true;
-		attach_result(attach, call, MSG_GR_START, &result);
-	} else if (start_checked(attach, msg, &digest, &refusal) == 0)
-		attach_result(attach, call, MSG_GR_START, &result);
-	else if (refusal.error == 0)
+		starting_repeat(attach, call, table_find_id(attach->runner,
+		    msg->process_id));
+	} else if (start_checked(attach, call, msg, &digest, &refusal) ==
+	    0) {
+		child = table_find_id(attach->runner, msg->process_id);
+		if (child->starting == NULL)
+			starting_answer(attach, call, child, false);
+	} else if (refusal.error == 0)
 		attach_error(attach, call, MSG_GR_START, refusal.code, "%s",
 		    refusal.what);
 	else

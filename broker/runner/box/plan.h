@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * From rules to what bubblewrap is to mount, in the right order.  What may be
+ * written is mounted writable, what may only be read and lies in it is
+ * mounted read-only over it, and so on, deeper paths later.
+ *
+ * A path that is protected must not be movable from outside of it: every
+ * directory on the way to it that could be renamed is mounted on itself,
+ * because the kernel does not rename what something is mounted on.
+ *
+ * Pure but for the looks at the file system, which are the caller's.
+ */
+#ifndef RUNNER_BOX_PLAN_H
+#define RUNNER_BOX_PLAN_H
+
+#include <stddef.h>
+
+#include "common/buf.h"
+
+enum plan_kind {
+	PLAN_MISSING,
+	PLAN_LINK,
+	PLAN_DIRECTORY,
+	PLAN_OTHER
+};
+
+struct plan_looks {
+	/* What is at "path", links not followed. */
+	enum plan_kind (*kind)(void *arg, const char *path);
+	/* Where the link "path" leads, by realpath(3); -1: nowhere. */
+	int (*follow)(void *arg, const char *path, char *out);
+	/* Make an empty directory; -1: cannot. */
+	int (*make)(void *arg, const char *path);
+	void *arg;
+};
+
+struct plan {
+	char **args;		/* NULL-terminated, for bubblewrap */
+	size_t count;
+	char why[512];		/* for the client, when it cannot be done */
+};
+
+/*
+ * Make a plan from "rules" (records, struct fields_RULE, absolute paths).
+ * Returns 0, or -1 with "why" set.  What is allocated stays until the process
+ * becomes another.
+ */
+int plan_make(struct plan *plan, struct span rules, int network,
+    const struct plan_looks *looks);
+
+/* Append one argument, or several up to a NULL. */
+void plan_add(struct plan *plan, const char *arg);
+void plan_add_all(struct plan *plan, const char *const *args);
+
+#endif

@@ -42,6 +42,7 @@ static const char *const capabilities[] = {
 	"fsWatchMissing",
 	"fileWriteStreaming",
 	"httpHeaderEnvVars",
+	"sandboxedFileStreaming",
 };
 
 static void

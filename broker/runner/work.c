@@ -10,34 +10,39 @@
 /* Where a message's list of fields has the paths; 0: it has none there. */
 #define AT(list, member) offsetof(struct fields_##list, member)
 
+#define FILES(type, list, changes) \
+	{ MSG_GR_FS_##type, WORKER_FILES, changes, true, \
+	    { AT(list, path) }, 0, false }
+#define HANDLE(type, list, changes, boxed, path, moves) \
+	{ MSG_GR_FS_##type, WORKER_HANDLES, changes, boxed, { path }, \
+	    AT(list, file_handle), moves }
+
 static const struct kind_row {
 	uint16_t type;
 	enum worker_kind kind;
 	bool changes;
+	bool boxed;		/* begins as struct fields_BOXED_CALL does */
 	size_t paths[WORK_PATHS];
+	size_t handle;
+	bool moves;
 } kinds[] = {
-	{ MSG_GR_FS_READ_FILE, WORKER_FILES, false,
-	    { AT(GR_FS_PATH, path) } },
-	{ MSG_GR_FS_WRITE_FILE, WORKER_FILES, true,
-	    { AT(GR_FS_WRITE_FILE, path) } },
-	{ MSG_GR_FS_CREATE_DIRECTORY, WORKER_FILES, true,
-	    { AT(GR_FS_TREE, path) } },
-	{ MSG_GR_FS_GET_METADATA, WORKER_FILES, false,
-	    { AT(GR_FS_PATH, path) } },
-	{ MSG_GR_FS_CANONICALIZE, WORKER_FILES, false,
-	    { AT(GR_FS_PATH, path) } },
-	{ MSG_GR_FS_READ_DIRECTORY, WORKER_FILES, false,
-	    { AT(GR_FS_PATH, path) } },
-	{ MSG_GR_FS_WALK, WORKER_FILES, false, { AT(GR_FS_WALK, path) } },
-	{ MSG_GR_FS_REMOVE, WORKER_FILES, true, { AT(GR_FS_TREE, path) } },
-	{ MSG_GR_FS_COPY, WORKER_FILES, true,
-	    { AT(GR_FS_COPY, path), AT(GR_FS_COPY, destination) } },
-	{ MSG_GR_FS_OPEN, WORKER_HANDLES, true, { AT(GR_FS_OPEN, path) } },
-	{ MSG_GR_FS_READ_BLOCK, WORKER_HANDLES, false, { 0 } },
-	{ MSG_GR_FS_WRITE_BLOCK, WORKER_HANDLES, true, { 0 } },
-	{ MSG_GR_FS_CLOSE, WORKER_HANDLES, true, { 0 } },
-	{ MSG_GR_FS_WATCH_MISSING, WORKER_WATCH, false, { 0 } },
-	{ MSG_GR_HTTP, WORKER_HTTP, false, { 0 } },
+	FILES(READ_FILE, GR_FS_PATH, false),
+	FILES(WRITE_FILE, GR_FS_WRITE_FILE, true),
+	FILES(CREATE_DIRECTORY, GR_FS_TREE, true),
+	FILES(GET_METADATA, GR_FS_PATH, false),
+	FILES(CANONICALIZE, GR_FS_PATH, false),
+	FILES(READ_DIRECTORY, GR_FS_PATH, false),
+	FILES(WALK, GR_FS_WALK, false),
+	FILES(REMOVE, GR_FS_TREE, true),
+	{ MSG_GR_FS_COPY, WORKER_FILES, true, true,
+	    { AT(GR_FS_COPY, path), AT(GR_FS_COPY, destination) }, 0, false },
+	HANDLE(OPEN, GR_FS_OPEN, true, true, AT(GR_FS_OPEN, path), true),
+	HANDLE(READ_BLOCK, GR_FS_BLOCK, false, false, 0, false),
+	HANDLE(WRITE_BLOCK, GR_FS_BLOCK, true, false, 0, false),
+	HANDLE(CLOSE, GR_FS_CLOSE, true, false, 0, true),
+	{ MSG_GR_FS_WATCH_MISSING, WORKER_WATCH, false, false, { 0 }, 0,
+	    false },
+	{ MSG_GR_HTTP, WORKER_HTTP, false, false, { 0 }, 0, false },
 };
 
 static const struct kind_row *
@@ -61,6 +66,15 @@ work_is(uint16_t type, enum worker_kind *kind)
 	return row != NULL;
 }
 
+static struct span
+span_in(const union proto_any *msg, size_t at)
+{
+	struct span span;
+
+	memcpy(&span, (const char *)msg + at, sizeof(span));
+	return span;
+}
+
 /* The same bytes in the work's own copy. */
 static struct span
 moved(struct work *work, const uint8_t *bytes, struct span span)
@@ -77,7 +91,6 @@ work_new(uint16_t type, const union proto_any *msg, const uint8_t *bytes,
 	/* Every request begins with the fields of a call. */
 	const struct fields_GR_FS_CLOSE *call = &msg->GR_FS_CLOSE;
 	const struct kind_row *row = kind_of(type);
-	struct span path;
 	struct work *work;
 	size_t i;
 
@@ -90,6 +103,8 @@ work_new(uint16_t type, const union proto_any *msg, const uint8_t *bytes,
 		.type = type,
 		.kind = row->kind,
 		.changes = row->changes,
+		.boxed = row->boxed,
+		.moves = row->moves,
 		.has_int = call->has_id_int,
 		.id_int = call->id_int,
 		.has_str = call->has_id_str,
@@ -100,11 +115,19 @@ work_new(uint16_t type, const union proto_any *msg, const uint8_t *bytes,
 	for (i = 0; i < WORK_PATHS; i++) {
 		if (row->paths[i] == 0)
 			continue;
-		memcpy(&path, (const char *)msg + row->paths[i],
-		    sizeof(path));
-		work->paths[i] = moved(work, bytes, path);
+		work->paths[i] = moved(work, bytes,
+		    span_in(msg, row->paths[i]));
 	}
+	if (row->handle != 0)
+		work->handle = moved(work, bytes, span_in(msg, row->handle));
 	return work;
+}
+
+void
+work_free(struct work *work)
+{
+	free(work->policy);
+	free(work);
 }
 
 bool
@@ -120,16 +143,27 @@ work_paths_meet(struct span a, struct span b)
 	    shorter.p[shorter.len - 1] == '/';
 }
 
+/*
+ * A worker of handles keeps the order it is given; but who has the file is
+ * known only when the answer to what opens or closes it is.
+ */
+static bool
+handles_meet(const struct work *earlier, const struct work *later)
+{
+	return earlier->worker == NULL || (earlier->moves &&
+	    earlier->handle.len == later->handle.len &&
+	    (later->handle.len == 0 || memcmp(earlier->handle.p,
+	    later->handle.p, later->handle.len) == 0));
+}
+
 /* Whether "later" must wait for "earlier". */
 static bool
 in_the_way(const struct work *earlier, const struct work *later)
 {
 	size_t i, j;
 
-	/* Handles have one worker, which keeps the order it is given. */
-	if (earlier->kind == WORKER_HANDLES &&
-	    later->kind == WORKER_HANDLES && earlier->worker == NULL)
-		return true;
+	if (earlier->kind == WORKER_HANDLES && later->kind == WORKER_HANDLES)
+		return handles_meet(earlier, later);
 	if (!earlier->changes && !later->changes)
 		return false;
 	for (i = 0; i < WORK_PATHS; i++)
@@ -148,9 +182,6 @@ free_to_go(const struct works *works, const struct work *work)
 	TAILQ_FOREACH(earlier, works, entry) {
 		if (earlier == work)
 			return true;
-		if (earlier->kind == work->kind && work->kind ==
-		    WORKER_HANDLES && earlier->worker != NULL)
-			continue;
 		if (in_the_way(earlier, work))
 			return false;
 	}

@@ -34,6 +34,11 @@ struct work {
 	enum worker_kind kind;
 	bool changes;		/* what it touches is not as it was */
 	struct span paths[WORK_PATHS];	/* into "bytes"; empty: none */
+	bool boxed;		/* it may ask for a sandbox */
+	uint8_t *policy;	/* the one it asks for, for workers; owned */
+	size_t policy_len;
+	struct span handle;	/* the client's name for a file, into "bytes" */
+	bool moves;		/* who has that file may be another then */
 	struct worker *worker;	/* who does it; NULL: it waits */
 	/* The client's call, for an error if the worker is lost. */
 	uint32_t call;
@@ -47,10 +52,11 @@ TAILQ_HEAD(works, work);
 
 /*
  * Keep a request of "len" bytes that decodes to "msg".  NULL when memory is
- * out, or when the type is no work.  Free it with free(3).
+ * out, or when the type is no work.  Free it with work_free().
  */
 struct work *work_new(uint16_t type, const union proto_any *msg,
     const uint8_t *bytes, size_t len);
+void work_free(struct work *work);
 
 /* Whether this type of message is work for somebody; then "*kind" is who. */
 bool work_is(uint16_t type, enum worker_kind *kind);

@@ -20,8 +20,10 @@
 
 #include <event2/event.h>
 
+#include "broker/runner/boxed.h"
 #include "broker/runner/exec.h"
 #include "broker/runner/runner.h"
+#include "broker/runner/sandbox.h"
 #include "broker/runner/work.h"
 #include "common/link.h"
 #include "common/log.h"
@@ -30,9 +32,17 @@
 #define IDLE_MS 30000		/* a worker with nothing to do is let go */
 #define SPARE_MS 10		/* work that waits this long gets another */
 #define HANDLES_AT_ONCE 16	/* requests given to a worker of handles */
+#define BOXED_MOST 8		/* workers in sandboxes, of all kinds */
 #define WORK_WEIGHT 512		/* bytes a request counts beside its own */
 
 extern char **environ;
+
+/* A file that a client has open with a worker. */
+struct held {
+	LIST_ENTRY(held) entry;
+	size_t len;
+	uint8_t id[];
+};
 
 struct worker {
 	TAILQ_ENTRY(worker) entry;
@@ -41,6 +51,12 @@ struct worker {
 	uint64_t generation;	/* of whom it serves; 0: of anybody */
 	struct link *link;
 	pid_t pid;
+	/* The sandbox it is in: an octet for the network, and rules. */
+	uint8_t *policy;	/* NULL: in none */
+	size_t policy_len;
+	struct boxing *boxing;	/* while it is not known to be there */
+	bool over;		/* it has ended, and why is about to be told */
+	LIST_HEAD(, held) held;
 	size_t busy;		/* requests without an answer */
 	bool paused;		/* no room for its answers now */
 	struct event *idle;
@@ -67,27 +83,35 @@ static const struct {
 
 static const struct link_ops worker_ops;
 
-/* Beside this program, wherever that is. */
-static int
-program_path(const char *name, char *out, size_t size)
-{
-	char self[PATH_MAX], *slash;
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+static boxed_done worker_boxed_cb;
 
-	if (n == -1)
+static pid_t
+worker_start(struct worker *worker, const struct exec_plan *plan)
+{
+	struct boxed_policy policy;
+	struct exec_failure failure;
+	int program;
+	pid_t pid;
+
+	if (worker->policy == NULL)
+		return exec_start(plan, &failure);
+	policy.network = worker->policy[0] != 0;
+	policy.rules = (struct span){ worker->policy + 1,
+	    worker->policy_len - 1 };
+	/* By descriptor, for its path may not be there inside. */
+	program = open(plan->programs[0], O_RDONLY | O_CLOEXEC);
+	if (program == -1)
 		return -1;
-	self[n] = '\0';
-	slash = strrchr(self, '/');
-	if (slash == NULL)
-		return -1;
-	*slash = '\0';
-	n = snprintf(out, size, "%s/%s", self, name);
-	return n < 0 || (size_t)n >= size ? -1 : 0;
+	pid = boxed_start(worker->runner->base, plan, &policy, program,
+	    &worker->boxing, worker_boxed_cb, worker, &failure);
+	close(program);
+	return pid;
 }
 
 static pid_t
-worker_exec(enum worker_kind kind, int fd)
+worker_exec(struct worker *worker, int fd)
 {
+	enum worker_kind kind = worker->kind;
 	char path[PATH_MAX];
 	char *argv[] = {
 		(char *)(uintptr_t)workers_by_kind[kind].program,
@@ -102,16 +126,15 @@ worker_exec(enum worker_kind kind, int fd)
 		.directory = "/",
 		.fds = { fd, STDOUT_FILENO, STDERR_FILENO },
 	};
-	struct exec_failure failure;
 	pid_t pid;
 
-	if (program_path(argv[0], path, sizeof(path)) == -1)
+	if (boxed_beside(argv[0], path, sizeof(path)) == -1)
 		return -1;
 	/* Descriptors of a plan stand above the standard ones. */
 	plan.fds[1] = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
 	plan.fds[2] = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
 	pid = plan.fds[1] == -1 || plan.fds[2] == -1 ? -1 :
-	    exec_start(&plan, &failure);
+	    worker_start(worker, &plan);
 	if (pid == -1)
 		log_warnx("cannot start %s", path);
 	unix_close(&plan.fds[1]);
@@ -130,6 +153,24 @@ worker_greet(struct worker *worker)
 	link_send(worker->link, MSG_GR_HELLO, 0, &hello);
 }
 
+/* All but what makes it known. */
+static void
+worker_release(struct worker *worker)
+{
+	struct held *held;
+
+	while ((held = LIST_FIRST(&worker->held)) != NULL) {
+		LIST_REMOVE(held, entry);
+		free(held);
+	}
+	boxed_forget(worker->boxing);
+	if (worker->idle != NULL)
+		event_free(worker->idle);
+	free(worker->policy);
+	free(worker->begin);
+	free(worker);
+}
+
 static void
 worker_free(struct worker *worker)
 {
@@ -139,17 +180,78 @@ worker_free(struct worker *worker)
 	if (runner->attach != NULL && runner->attach->long_worker == worker)
 		runner->attach->long_worker = NULL;
 	link_free(worker->link);
-	if (worker->idle != NULL)
-		event_free(worker->idle);
-	free(worker->begin);
-	free(worker);
+	worker_release(worker);
+}
+
+static struct held *
+worker_holds(const struct worker *worker, struct span id)
+{
+	struct held *held;
+
+	LIST_FOREACH(held, &worker->held, entry)
+		if (held->len == id.len &&
+		    (id.len == 0 || memcmp(held->id, id.p, id.len) == 0))
+			return held;
+	return NULL;
 }
 
 static bool
-worker_serves(const struct worker *worker, const struct work *work)
+same_policy(const struct worker *worker, const struct work *work)
+{
+	return worker->policy_len == work->policy_len &&
+	    (work->policy_len == 0 || memcmp(worker->policy, work->policy,
+	    work->policy_len) == 0);
+}
+
+static bool
+same_generation(const struct worker *worker, const struct work *work)
 {
 	return worker->kind == work->kind && (worker->generation == 0 ||
 	    worker->generation == work->generation);
+}
+
+/* Whoever has the file that a handle stands for has it to do. */
+static bool
+worker_serves(const struct worker *worker, const struct work *work)
+{
+	const struct worker *other;
+
+	if (!same_generation(worker, work))
+		return false;
+	if (work->kind != WORKER_HANDLES)
+		return same_policy(worker, work);
+	TAILQ_FOREACH(other, &worker->runner->workers, entry)
+		if (same_generation(other, work) &&
+		    worker_holds(other, work->handle) != NULL)
+			return other == worker;
+	return same_policy(worker, work);
+}
+
+static void
+worker_hold(struct worker *worker, struct span id)
+{
+	struct held *held;
+
+	if (worker_holds(worker, id) != NULL)
+		return;
+	held = malloc(sizeof(*held) + id.len);
+	if (held == NULL)
+		fatalx("no memory for a file handle");
+	held->len = id.len;
+	if (id.len > 0)
+		memcpy(held->id, id.p, id.len);
+	LIST_INSERT_HEAD(&worker->held, held, entry);
+}
+
+static void
+worker_unhold(struct worker *worker, struct span id)
+{
+	struct held *held = worker_holds(worker, id);
+
+	if (held == NULL)
+		return;
+	LIST_REMOVE(held, entry);
+	free(held);
 }
 
 /* Requests that are its and not answered, or waiting to be its. */
@@ -199,8 +301,9 @@ worker_idle(struct worker *worker)
 }
 
 static struct worker *
-worker_new(struct runner *runner, enum worker_kind kind, uint64_t generation)
+worker_new(struct runner *runner, const struct work *work)
 {
+	enum worker_kind kind = work->kind;
 	struct worker *worker = calloc(1, sizeof(*worker));
 	int pair[2];
 
@@ -212,8 +315,17 @@ worker_new(struct runner *runner, enum worker_kind kind, uint64_t generation)
 	}
 	worker->runner = runner;
 	worker->kind = kind;
-	worker->generation = workers_by_kind[kind].lasts ? 0 : generation;
-	worker->pid = worker_exec(kind, pair[1]);
+	worker->generation = workers_by_kind[kind].lasts ? 0 :
+	    work->generation;
+	LIST_INIT(&worker->held);
+	if (work->policy != NULL) {
+		worker->policy = malloc(work->policy_len);
+		if (worker->policy == NULL)
+			fatalx("no memory for a policy");
+		memcpy(worker->policy, work->policy, work->policy_len);
+		worker->policy_len = work->policy_len;
+	}
+	worker->pid = worker_exec(worker, pair[1]);
 	close(pair[1]);
 	worker->idle = evtimer_new(runner->base, idle_cb, worker);
 	if (worker->pid == -1 || worker->idle == NULL) {
@@ -228,9 +340,7 @@ worker_new(struct runner *runner, enum worker_kind kind, uint64_t generation)
 	worker_greet(worker);
 	return worker;
 fail:
-	if (worker->idle != NULL)
-		event_free(worker->idle);
-	free(worker);
+	worker_release(worker);
 	return NULL;
 }
 
@@ -245,7 +355,7 @@ worker_ready(struct runner *runner, const struct work *work, size_t *count)
 		if (!worker_serves(worker, work))
 			continue;
 		(*count)++;
-		if (ready == NULL &&
+		if (ready == NULL && !worker->over &&
 		    worker->busy < workers_by_kind[work->kind].at_once)
 			ready = worker;
 	}
@@ -267,7 +377,7 @@ work_done(struct runner *runner, struct work *work)
 		runner->attach->parked_bytes -= work->len + WORK_WEIGHT;
 		attach_throttle(runner->attach);
 	}
-	free(work);
+	work_free(work);
 }
 
 static void
@@ -298,6 +408,55 @@ work_give(struct worker *worker, struct work *work)
 	link_sendv(worker->link, work->type, work->number, &iov, 1);
 }
 
+/* One on its way into its sandbox: whoever waits need not start another. */
+static bool
+worker_comes(struct runner *runner, const struct work *work)
+{
+	struct worker *worker;
+
+	TAILQ_FOREACH(worker, &runner->workers, entry)
+		if (worker_serves(worker, work) && worker->boxing != NULL)
+			return true;
+	return false;
+}
+
+/*
+ * Sandboxes are for as many policies as the client thinks of, so one that is
+ * not used gives way.  Whether there is room for another.
+ */
+static bool
+boxed_room(struct runner *runner)
+{
+	struct worker *worker, *unused = NULL;
+	size_t count = 0;
+
+	TAILQ_FOREACH(worker, &runner->workers, entry) {
+		if (worker->policy == NULL)
+			continue;
+		count++;
+		if (unused == NULL && LIST_EMPTY(&worker->held) &&
+		    !worker_has_work(worker))
+			unused = worker;
+	}
+	if (count >= BOXED_MOST && unused == NULL)
+		return false;
+	if (count >= BOXED_MOST)
+		worker_free(unused);
+	return true;
+}
+
+/* Whether one of the workers in sandboxes will be done some time. */
+static bool
+boxed_busy(const struct runner *runner)
+{
+	const struct worker *worker;
+
+	TAILQ_FOREACH(worker, &runner->workers, entry)
+		if (worker->policy != NULL && LIST_EMPTY(&worker->held))
+			return true;
+	return false;
+}
+
 /* Another worker helps out only where the first keeps others waiting. */
 static struct worker *
 worker_for(struct runner *runner, const struct work *work, bool spare)
@@ -309,9 +468,11 @@ worker_for(struct runner *runner, const struct work *work, bool spare)
 	if (worker != NULL)
 		return worker;
 	if (count > 0 && (!spare || count >=
-	    workers_by_kind[work->kind].most))
+	    workers_by_kind[work->kind].most || worker_comes(runner, work)))
 		return NULL;
-	return worker_new(runner, work->kind, work->generation);
+	if (work->policy != NULL && !boxed_room(runner))
+		return NULL;
+	return worker_new(runner, work);
 }
 
 static bool
@@ -339,6 +500,12 @@ schedule(struct runner *runner, bool spare)
 		(void)worker_ready(runner, work, &count);
 		if (worker != NULL)
 			work_give(worker, work);
+		else if (count == 0 && work->policy != NULL &&
+		    boxed_busy(runner))
+			waits = true;
+		else if (count == 0 && work->policy != NULL)
+			work_fail(runner, work, "files are open in too many "
+			    "sandboxes, or none could be started");
 		else if (count == 0)
 			work_fail(runner, work, "the program that does this "
 			    "could not be started");
@@ -358,12 +525,34 @@ workers_spare_cb(int fd, short what, void *arg)
 	schedule(arg, true);
 }
 
+/* Which sandbox it is to be done in: 0, or -1 with "*why". */
+static int
+work_box(struct work *work, const union proto_any *msg, const char **why)
+{
+	const struct fields_BOXED_CALL *policy = &msg->BOXED_CALL;
+	const struct span nowhere = { NULL, 0 };
+	struct writer w;
+
+	if (!work->boxed || !sandbox_asked(policy))
+		return 0;
+	writer_init(&w, PROTO_SANDBOX_MAX);
+	writer_put_u8(&w, policy->sandbox_network);
+	if (sandbox_rules(policy, nowhere, getenv("TMPDIR"), &w, why) == -1) {
+		writer_clear(&w);
+		return -1;
+	}
+	work->policy = w.p;
+	work->policy_len = w.len;
+	return 0;
+}
+
 void
 workers_ask(struct attach *attach, const struct proto_head *head,
     const union proto_any *msg, const uint8_t *payload)
 {
 	struct runner *runner = attach->runner;
 	struct work *work = work_new(head->type, msg, payload, head->len);
+	const char *why = NULL;
 
 	if (work == NULL)
 		fatalx("no memory for a request");
@@ -372,6 +561,8 @@ workers_ask(struct attach *attach, const struct proto_head *head,
 	work->call = head->call;
 	attach->parked_bytes += work->len + WORK_WEIGHT;
 	TAILQ_INSERT_TAIL(&runner->works, work, entry);
+	if (work_box(work, msg, &why) == -1)
+		work_fail(runner, work, why);
 	schedule(runner, false);
 	attach_throttle(attach);
 }
@@ -490,6 +681,12 @@ worker_answer(struct worker *worker, const struct proto_head *head,
 		if (last && attach->long_worker == worker)
 			attach->long_worker = NULL;
 	}
+	if (last && head->type == MSG_RG_RESULT &&
+	    work->type == MSG_GR_FS_OPEN)
+		worker_hold(worker, work->handle);
+	if (last && head->type == MSG_RG_RESULT &&
+	    work->type == MSG_GR_FS_CLOSE)
+		worker_unhold(worker, work->handle);
 	if (last)
 		worker_answered(worker, work);
 	if (last && runner->attach != NULL)
@@ -534,22 +731,45 @@ worker_message_cb(void *arg, const struct proto_head *head,
 		worker_pause(worker);
 }
 
+/* All that it had to do fails, and so does what waits for its like. */
+static void
+worker_lost(struct worker *worker, const char *why)
+{
+	struct runner *runner = worker->runner;
+	struct work *work, *next;
+
+	TAILQ_FOREACH_SAFE(work, &runner->works, entry, next)
+		if (work->worker == worker)
+			work_fail(runner, work, why);
+	worker_free(worker);
+	schedule(runner, false);
+}
+
 static void
 worker_ended_cb(void *arg, const char *why)
 {
 	struct worker *worker = arg;
-	struct runner *runner = worker->runner;
-	struct work *work, *next;
 
 	if (why != NULL)
 		log_warnx("%s: %s", workers_by_kind[worker->kind].program,
 		    why);
-	TAILQ_FOREACH_SAFE(work, &runner->works, entry, next)
-		if (work->worker == worker)
-			work_fail(runner, work,
-			    "the program that did this has ended");
-	worker_free(worker);
-	schedule(runner, false);
+	/* Why it was never there says more than that it is not. */
+	worker->over = true;
+	if (worker->boxing == NULL)
+		worker_lost(worker, "the program that did this has ended");
+}
+
+static void
+worker_boxed_cb(void *arg, const struct boxed_outcome *outcome)
+{
+	struct worker *worker = arg;
+
+	boxed_forget(worker->boxing);
+	worker->boxing = NULL;
+	if (!outcome->started)
+		worker_lost(worker, outcome->text);
+	else if (worker->over)
+		worker_lost(worker, "the program that did this has ended");
 }
 
 static const struct link_ops worker_ops = {

@@ -24,7 +24,7 @@ teardown(void)
 
 	while ((work = TAILQ_FIRST(&works)) != NULL) {
 		TAILQ_REMOVE(&works, work, entry);
-		free(work);
+		work_free(work);
 	}
 }
 
@@ -121,15 +121,21 @@ Test(work, handles_keep_their_order)
 {
 	struct work *write = add(MSG_GR_FS_WRITE_FILE, "/f");
 	struct work *open = add(MSG_GR_FS_OPEN, "/f");
+	struct work *read = add(MSG_GR_FS_READ_BLOCK, "/unused");
 
-	add(MSG_GR_FS_READ_BLOCK, "/unused");
 	write->worker = somebody;
 	/* The block waits for the handle, which waits for the file. */
 	cr_assert_null(work_next(&works, NULL));
 	TAILQ_REMOVE(&works, write, entry);
-	free(write);
+	work_free(write);
 	cr_assert_eq(work_next(&works, NULL), open);
 	open->worker = somebody;
+	/* Nobody has the handle before the file is open. */
+	cr_assert_null(work_next(&works, NULL));
+	add(MSG_GR_FS_WRITE_BLOCK, "/unused");
+	TAILQ_REMOVE(&works, open, entry);
+	work_free(open);
+	read->worker = somebody;
 	cr_assert_not_null(work_next(&works, NULL));
 }
 

@@ -84,7 +84,7 @@ static const struct param_row start_params[] = {
 	P("pipeStdin", BOOL, NO, TAG_PIPE_STDIN),
 	P("arg0", STRING, NULL, TAG_ARG0),
 	P_MEMBERS("envPolicy", env_policy_members, NULL),
-	P("sandbox", NOT_YET, NULL, 0),
+	P("sandbox", SANDBOX, NULL, 0),
 	P("enforceManagedNetwork", BOOL, NO, 0),
 	P("managedNetwork", OBJECT, NULL, 0),
 	P("networkProxy", OBJECT, NULL, 0),
@@ -142,7 +142,7 @@ static const struct param_row list_params[] = {
 /* Every file method takes a path, and may be asked to do it in a sandbox. */
 #define P_FILE \
 	P("path", PATH, YES, TAG_PATH), \
-	P("sandbox", NOT_YET, NULL, 0)
+	P("sandbox", SANDBOX, NULL, 0)
 #define P_FOLLOW P("followSymlinks", BOOL, NULL, TAG_FOLLOW_LINKS)
 #define P_HANDLE P("handleId", STRING, YES, TAG_FILE_HANDLE)
 
@@ -198,7 +198,7 @@ static const struct param_row copy_params[] = {
 	P("sourcePath", PATH, YES, TAG_PATH),
 	P("destinationPath", PATH, YES, TAG_DESTINATION),
 	P("recursive", BOOL, YES, TAG_RECURSIVE),
-	P("sandbox", NOT_YET, NULL, 0),
+	P("sandbox", SANDBOX, NULL, 0),
 	P_END
 };
 

@@ -34,7 +34,7 @@ enum param_kind {
 	PARAM_MEMBERS,		/* an object with members of its own */
 	PARAM_OBJECT,		/* any object, which is not looked into */
 	PARAM_ARRAY,		/* any array, which is not looked into */
-	PARAM_NOT_YET,		/* an object asks for what does not exist */
+	PARAM_SANDBOX,		/* see policy.h */
 	PARAM_KINDS
 };
 

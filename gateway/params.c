@@ -14,6 +14,7 @@
 #include "gateway/fileuri.h"
 #include "gateway/method.h"
 #include "gateway/params.h"
+#include "gateway/policy.h"
 #include "gateway/rpc.h"
 
 /* What the functions below share while one call is looked at. */
@@ -492,14 +493,23 @@ kind_array(struct job *job, const struct param_row *row,
 	return 0;
 }
 
+/*
+ * A policy that is not understood is a wrong parameter; one that is and
+ * cannot be enforced is refused later.
+ */
 static int
-kind_not_yet(struct job *job, const struct param_row *row,
+kind_sandbox(struct job *job, const struct param_row *row,
     struct json_object *value)
 {
+	struct policy_refusal refusal;
+
 	if (kind_object(job, row, value) == -1)
 		return -1;
-	return refuse_later(job, row->name,
-	    " is not supported by this server yet");
+	if (policy_encode(job->msg, value, job->w, &refusal) == 0)
+		return 0;
+	if (refusal.code == RPC_INVALID_PARAMS)
+		return refuse(job, "%s", refusal.text);
+	return refuse_later(job, "", refusal.text);
 }
 
 static int encode_rows(struct job *job, const struct param_row *rows,
@@ -536,7 +546,7 @@ static kind_fn *const kinds[PARAM_KINDS] = {
 	[PARAM_MEMBERS] = kind_members,
 	[PARAM_OBJECT] = kind_object,
 	[PARAM_ARRAY] = kind_array,
-	[PARAM_NOT_YET] = kind_not_yet,
+	[PARAM_SANDBOX] = kind_sandbox,
 };
 
 static int

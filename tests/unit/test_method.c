@@ -77,7 +77,7 @@ static const char *const good[PARAM_KINDS] = {
 	    "\"valueEnvVar\":null},{\"name\":\"c\",\"value\":\"\"}]",
 	[PARAM_OBJECT] = "{\"any\":[1,{}]}",
 	[PARAM_ARRAY] = "[1,{}]",
-	[PARAM_NOT_YET] = NULL,
+	[PARAM_SANDBOX] = "{\"permissions\":{\"type\":\"disabled\"}}",
 };
 
 /* Values that are wrong for each kind, up to a NULL. */
@@ -111,7 +111,7 @@ static const char *const bad[PARAM_KINDS][9] = {
 	[PARAM_MEMBERS] = { "[]", "5", "\"x\"", "{}" },
 	[PARAM_OBJECT] = { "[]", "5", "\"x\"", "true" },
 	[PARAM_ARRAY] = { "{}", "5", "\"x\"" },
-	[PARAM_NOT_YET] = { "[]", "5", "\"x\"" },
+	[PARAM_SANDBOX] = { "[]", "5", "\"x\"", "{}" },
 };
 
 static void add_members(char *text, const struct param_row *rows,
@@ -158,8 +158,7 @@ add_members(char *text, const struct param_row *rows,
 
 	append(text, "{");
 	for (; rows->name != NULL; rows++) {
-		if (rows == other ? value == NULL :
-		    rows->kind == PARAM_NOT_YET)
+		if (rows == other && value == NULL)
 			continue;
 		append(text, comma);
 		append_quoted(text, rows->name);
@@ -259,7 +258,9 @@ Test(method, what_the_runner_gets, .init = setup, .fini = teardown)
 		cr_assert(msg.GR_TERMINATE.has_id_int &&
 		    msg.GR_TERMINATE.id_int == 7);
 		/* Where there is one, it is the first of the parameters. */
-		if (m->params->tag == TAG_PROCESS_ID)
+		if (m->type == MSG_GR_START)
+			cr_assert(span_is(msg.GR_START.process_id, "text"));
+		else if (m->params->tag == TAG_PROCESS_ID)
 			cr_assert(span_is(msg.GR_TERMINATE.process_id,
 			    "text"), "%s", m->name);
 	}
@@ -338,19 +339,44 @@ Test(method, params_that_are_no_object, .init = setup, .fini = teardown)
 	cr_assert_eq(encode(m, "{\"processId\":\"p\",\"more\":{}}"), 0);
 }
 
-/* Never ignored: who asks for a sandbox is told that there is none. */
+/* A sandbox travels with its call, whatever the method. */
 Test(method, sandbox, .init = setup, .fini = teardown)
 {
-	const struct method *m = method_find("process/start", 13);
-	const struct param_row *row = m->params;
+	static const char value[] = "{\"permissions\":{\"type\":\"managed\","
+	    "\"network\":\"enabled\",\"file_system\":"
+	    "{\"type\":\"unrestricted\"}}}";
+	const struct param_row *row;
+	const struct method *m;
+	union proto_any msg;
+	size_t count, i, seen = 0;
 
-	while (strcmp(row->name, "sandbox") != 0)
-		row++;
-	cr_assert_eq(encode_with(m, row, "{}"), 0);
-	cr_assert_eq(later.code, RPC_INVALID_REQUEST);
-	cr_assert_not_null(strstr(later.text, "sandbox"));
-	cr_assert_eq(encode_with(m, row, "null"), 0);
-	cr_assert_eq(later.code, 0);
+	m = method_rows(&count);
+	for (i = 0; i < count; i++, m++) {
+		for (row = m->params; row != NULL && row->name != NULL; row++)
+			if (row->kind == PARAM_SANDBOX)
+				break;
+		if (row == NULL || row->name == NULL)
+			continue;
+		seen++;
+		cr_assert_eq(encode_with(m, row, value), 0, "%s", now.text);
+		/* It comes with a managed network, which there is not. */
+		cr_assert_eq(later.code, m->type == MSG_GR_START ?
+		    RPC_INVALID_REQUEST : 0, "%s", later.text);
+		if (later.code != 0)
+			continue;
+		cr_assert_eq(proto_decode(proto_row(m->type), w.p, w.len,
+		    &msg), PROTO_OK);
+		cr_assert(msg.BOXED_CALL.has_id_int &&
+		    msg.BOXED_CALL.id_int == 7);
+		cr_assert(msg.BOXED_CALL.has_sandbox_files &&
+		    msg.BOXED_CALL.sandbox_files == FILES_ALL);
+		cr_assert(msg.BOXED_CALL.sandbox_network);
+		cr_assert_eq(encode_with(m, row, "null"), 0);
+		cr_assert_eq(proto_decode(proto_row(m->type), w.p, w.len,
+		    &msg), PROTO_OK);
+		cr_assert(!msg.BOXED_CALL.has_sandbox_files);
+	}
+	cr_assert_eq(seen, 11);
 }
 
 /* Another host's path comes too late for the params to be wrong. */

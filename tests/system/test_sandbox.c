@@ -735,6 +735,7 @@ story_pipelined(struct call *call)
 static void
 story_missing(struct call *call)
 {
+	char *path;
 	char out[256];
 	int code;
 
@@ -761,7 +762,9 @@ story_missing(struct call *call)
 	    "%w/.git/config", NULL }, box_policy(prison.w, "restricted",
 	    ENTRY(".git", "deny", SKIP)), out);
 	tap_ok(code == 1, "nor what is in a directory: %s", out);
-	unlink(xasprintf("%s/linked", prison.w));
+	path = below(prison.w, "linked");
+	unlink(path);
+	free(path);
 	make_link(prison.out, prison.w, "linked");
 	code = try_way(call, (const char *const []){ "read", "/", NULL },
 	    box_policy(prison.w, "restricted", ENTRY("linked", "read", SKIP)),

@@ -382,7 +382,9 @@ plan_make(struct plan *plan, struct span rules, int network,
 	    add_rules(&work, rules, false) == -1)
 		return -1;
 	pin_all(&work);
-	qsort(work.entries, work.count, sizeof(*work.entries), entry_cmp);
+	if (work.count > 0)
+		qsort(work.entries, work.count, sizeof(*work.entries),
+		    entry_cmp);
 	mount_all(&work);
 	plan_add_all(plan, always);
 	if (!network)

@@ -97,6 +97,38 @@ enum proto_auth {
 	AUTH_PEER_UID
 };
 
+/* The same, as bits of ADMISSION: what a listener takes for proof. */
+#define ADMIT_NONE 0x1u		/* none at all */
+#define ADMIT_PEER_UID 0x2u	/* whose socket the other end is */
+#define ADMIT_TOKEN 0x4u	/* a capability token */
+#define ADMIT_SIGNED 0x8u	/* a bearer token signed by HS256 */
+
+/* TENANT_FLAGS. */
+#define TENANT_PRIVILEGED_JOBS 0x1u	/* no_new_privs is not set */
+#define TENANT_PRIVATE_TMP 0x2u
+#define TENANT_PRIVATE_PIDS 0x4u
+
+/*
+ * What can run out, for a tenant and for the host: name, number, what it is
+ * called in the configuration and in errors.  0 as a value is "no limit".
+ */
+#define PROTO_BUDGETS(B) \
+	B(SESSIONS, 1, "sessions") \
+	B(ATTACHMENTS, 2, "attachments") \
+	B(PROCESSES, 3, "processes") \
+	B(RETAINED_BYTES, 4, "retained-bytes") \
+	B(FLIGHT_BYTES, 5, "bytes-in-flight") \
+	B(HANDLES, 6, "open-handles") \
+	B(STARTS, 7, "starts-per-second") \
+	B(ATTACHES, 8, "attaches-per-second")
+
+enum proto_budget {
+#define B(name, number, text) BUDGET_##name = number,
+	PROTO_BUDGETS(B)
+#undef B
+	BUDGET_COUNT	/* one more than the last */
+};
+
 /*
  * Every field: name, number, kind, largest length in bytes.  Numbers are
  * never used again for something else.
@@ -250,7 +282,34 @@ enum proto_auth {
 	T(ACCESS, 187, U8, 1) \
 	T(SKIP_MISSING, 188, BOOL, 1) \
 	T(SUBPATH, 189, STR, 4096) \
-	T(PROGRAMS, 190, LIST, PROTO_REQUEST_MAX)
+	T(PROGRAMS, 190, LIST, PROTO_REQUEST_MAX) \
+	T(TENANT, 200, U64, 8) \
+	T(TENANT_NAME, 201, STR, 64) \
+	T(GROUPS, 202, LIST, 16384) \
+	T(FILE_MASK, 203, U32, 4) \
+	T(ENVIRONMENT, 204, LIST, 16384) \
+	T(TOKEN_HASHES, 205, LIST, 8192) \
+	T(PEER_UIDS, 206, LIST, 8192) \
+	T(TENANT_FLAGS, 207, U32, 4) \
+	T(RLIMITS, 208, LIST, 2048) \
+	T(CGROUP_LIMITS, 209, LIST, 4096) \
+	T(BUDGETS, 210, LIST, 1024) \
+	T(ADMISSION, 211, U32, 4) \
+	T(TENANTS, 212, LIST, 16384) \
+	T(SECRET, 213, BYTES, 4096) \
+	T(ISSUER, 214, STR, 1024) \
+	T(AUDIENCE, 215, STR, 1024) \
+	T(CLAIM, 216, STR, 256) \
+	T(SKEW_MS, 217, U64, 8) \
+	T(POOL, 218, U32, 4) \
+	T(ORIGINS, 219, LIST, 8192) \
+	T(PER_ADDRESS, 220, U32, 4) \
+	T(TENANT_FOR_ALL, 221, U64, 8) \
+	T(AUDIT_ARGV, 222, BOOL, 1) \
+	T(BUDGET, 223, U32, 4) \
+	T(AMOUNT, 224, U64, 8) \
+	T(CGROUP_ROOT, 225, STR, 4096) \
+	T(RETRY_MS, 226, U64, 8)
 
 /* How a field's bytes are read. */
 enum proto_kind {
@@ -319,7 +378,59 @@ enum proto_access { ACCESS_READ, ACCESS_WRITE, ACCESS_DENY, ACCESS_COUNT };
 	F(L, TOPICS, topics, MAY) \
 	F(L, SYSLOG, syslog, MAY)
 #define FIELDS_SB_GATEWAY(F, L) \
-	F(L, GATEWAY, gateway, MUST)
+	F(L, GATEWAY, gateway, MUST) \
+	F(L, POOL, pool, MAY)
+/* Of the host: BUDGETS has an item each, a number (32 bits), a value (64). */
+#define FIELDS_SB_HOST(F, L) \
+	F(L, COUNT, count, MUST) \
+	F(L, DETACH_TTL_MS, detach_ttl_ms, MUST) \
+	F(L, MAX_DETACH_TTL_MS, max_detach_ttl_ms, MUST) \
+	F(L, RETENTION_MS, retention_ms, MUST) \
+	F(L, RETAIN_BYTES, retain_bytes, MUST) \
+	F(L, HOLD_MS, hold_ms, MUST) \
+	F(L, MAX_PROCESSES, max_processes, MUST) \
+	F(L, BUDGETS, budgets, MAY) \
+	F(L, CGROUP_ROOT, cgroup_root, MAY) \
+	F(L, AUDIT_ARGV, audit_argv, MAY) \
+	F(L, SECRET, secret, MAY) \
+	F(L, ISSUER, issuer, MAY) \
+	F(L, AUDIENCE, audience, MAY) \
+	F(L, CLAIM, claim, MAY) \
+	F(L, SKEW_MS, skew_ms, MAY) \
+	F(L, TENANT_FOR_ALL, tenant_for_all, MAY)
+#define FIELDS_SB_LISTENER(F, L) \
+	F(L, LISTENER, listener, MUST) \
+	F(L, POOL, pool, MUST) \
+	F(L, ADMISSION, admission, MUST) \
+	F(L, TENANTS, tenants, MUST)
+/*
+ * Items: of GROUPS and PEER_UIDS a number (32 bits), of TOKEN_HASHES a
+ * SHA-256, of ENVIRONMENT NAME=VALUE, of RLIMITS a resource of setrlimit(2)
+ * (32 bits), soft and hard (64 each, all bits set: none), of CGROUP_LIMITS
+ * the name of a file, a NUL, and what to write to it.
+ */
+#define FIELDS_SB_TENANT(F, L) \
+	F(L, TENANT, tenant, MUST) \
+	F(L, TENANT_NAME, tenant_name, MUST) \
+	F(L, UID, uid, MUST) \
+	F(L, GID, gid, MUST) \
+	F(L, GROUPS, groups, MUST) \
+	F(L, SHELL_PATH, shell_path, MUST) \
+	F(L, HOME, home, MUST) \
+	F(L, CWD, cwd, MUST) \
+	F(L, TEMP_DIR, temp_dir, MUST) \
+	F(L, FILE_MASK, file_mask, MAY) \
+	F(L, ENVIRONMENT, environment, MUST) \
+	F(L, TENANT_FLAGS, tenant_flags, MUST) \
+	F(L, TOKEN_HASHES, token_hashes, MAY) \
+	F(L, PEER_UIDS, peer_uids, MAY) \
+	F(L, RLIMITS, rlimits, MAY) \
+	F(L, CGROUP_LIMITS, cgroup_limits, MAY) \
+	F(L, BUDGETS, budgets, MAY)
+/* What a runner may use up of a budget, in all; and what it wants to. */
+#define FIELDS_LEASE(F, L) \
+	F(L, BUDGET, budget, MUST) \
+	F(L, AMOUNT, amount, MUST)
 #define FIELDS_STOP(F, L) \
 	F(L, GRACE_MS, grace_ms, MUST)
 #define FIELDS_SG_CONFIG(F, L) \
@@ -647,9 +758,14 @@ enum proto_access { ACCESS_READ, ACCESS_WRITE, ACCESS_DENY, ACCESS_COUNT };
 	M(SB_GATEWAY, 101, SB_GATEWAY, SUPERVISOR, BROKER, IN_UP, 64, 1, 1, 0) \
 	M(SB_PING, 102, PING, SUPERVISOR, BROKER, IN_UP | IN_STOP, 64, 0, 0, 0) \
 	M(SB_STOP, 103, STOP, SUPERVISOR, BROKER, IN_UP, 64, 0, 0, 1) \
+	M(SB_HOST, 104, SB_HOST, SUPERVISOR, BROKER, IN_START | IN_UP, 16384, 0, 0, 0) \
+	M(SB_LISTENER, 105, SB_LISTENER, SUPERVISOR, BROKER, IN_START | IN_UP, 20480, 0, 0, 0) \
+	M(SB_TENANT, 106, SB_TENANT, SUPERVISOR, BROKER, IN_START | IN_UP, 65000, 0, 0, 0) \
+	M(SB_COMMIT, 107, PING, SUPERVISOR, BROKER, IN_START | IN_UP, 64, 0, 0, 0) \
 	M(BS_HELLO, 150, HELLO, BROKER, SUPERVISOR, IN_START, 256, 0, 0, 1) \
 	M(BS_PONG, 151, PING, BROKER, SUPERVISOR, IN_UP | IN_STOP, 64, 0, 0, 0) \
 	M(BS_STOPPED, 152, NOTHING, BROKER, SUPERVISOR, IN_STOP, 64, 0, 0, 1) \
+	M(BS_TAKEN, 153, PING, BROKER, SUPERVISOR, IN_UP | IN_STOP, 64, 0, 0, 0) \
 	M(SG_CONFIG, 200, SG_CONFIG, SUPERVISOR, GATEWAY, IN_START, 16384, 0, 0, 1) \
 	M(SG_LISTENER, 201, SG_LISTENER, SUPERVISOR, GATEWAY, IN_START, 512, 1, 1, 0) \
 	M(SG_BROKER, 202, NOTHING, SUPERVISOR, GATEWAY, IN_START | IN_UP, 64, 1, 1, 0) \
@@ -674,9 +790,11 @@ enum proto_access { ACCESS_READ, ACCESS_WRITE, ACCESS_DENY, ACCESS_COUNT };
 	M(BR_ATTACHMENT, 401, GENERATION, BROKER, RUNNER, IN_START | IN_UP, 64, 1, 1, 0) \
 	M(BR_DETACH, 402, GENERATION, BROKER, RUNNER, IN_UP | IN_STOP, 64, 0, 0, 0) \
 	M(BR_END, 403, BR_END, BROKER, RUNNER, IN_START | IN_UP | IN_STOP, 64, 0, 0, 0) \
+	M(BR_LEASE, 404, LEASE, BROKER, RUNNER, IN_START | IN_UP | IN_STOP, 64, 0, 0, 0) \
 	M(RB_HELLO, 450, HELLO, RUNNER, BROKER, IN_START, 256, 0, 0, 1) \
 	M(RB_DETACHED, 451, GENERATION, RUNNER, BROKER, IN_UP | IN_STOP, 64, 0, 0, 0) \
 	M(RB_ENDED, 452, RB_ENDED, RUNNER, BROKER, IN_UP | IN_STOP, 12288, 0, 0, 1) \
+	M(RB_WANT, 453, LEASE, RUNNER, BROKER, IN_UP | IN_STOP, 64, 0, 0, 0) \
 	M(GR_HELLO, 500, HELLO, GATEWAY, RUNNER, IN_START, 256, 0, 0, 1) \
 	M(GR_ACK, 501, GR_ACK, GATEWAY, RUNNER, IN_UP, 64, 0, 0, 0) \
 	M(GR_START, 510, GR_START, GATEWAY, RUNNER, IN_UP, PROTO_REQUEST_MAX, 0, 0, 0) \
@@ -745,7 +863,8 @@ PROTO_TAGS(T)
  */
 #define PROTO_LISTS(L) \
 	L(HELLO) L(NOTHING) L(PING) L(STOP) L(HANDLE) L(ATTACHMENT) \
-	L(GENERATION) L(SB_CONFIG) L(SB_GATEWAY) L(SG_CONFIG) \
+	L(GENERATION) L(SB_CONFIG) L(SB_HOST) L(SB_LISTENER) L(SB_TENANT) \
+	L(LEASE) L(SB_GATEWAY) L(SG_CONFIG) \
 	L(SG_LISTENER) L(GB_ADMIT) L(GB_ATTACH) L(GB_PROBED) L(BG_REFUSED) \
 	L(BG_ATTACHED) L(BG_ATTACH_FAILED) L(BG_PROBE) L(BG_GONE) \
 	L(BR_CONFIG) L(BR_END) L(RB_ENDED) L(GR_ACK) L(GR_START) L(GR_READ) L(GR_WRITE) \

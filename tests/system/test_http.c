@@ -153,6 +153,78 @@ story_sent(struct call *call)
 	free(got);
 }
 
+/* What becomes of a request on its way to another place. */
+static const struct {
+	const char *verb, *body;
+	int status;
+	const char *then;	/* the method there */
+	int keeps;		/* the body */
+} moves[] = {
+	{ "GET", NULL, 301, "GET", 0 },
+	{ "GET", NULL, 303, "GET", 0 },
+	{ "GET", "Ym9keQ==", 302, "GET", 1 },
+	{ "GET", "Ym9keQ==", 307, "GET", 1 },
+	{ "POST", "Ym9keQ==", 301, "GET", 0 },
+	{ "POST", "Ym9keQ==", 302, "GET", 0 },
+	{ "POST", "Ym9keQ==", 303, "GET", 0 },
+	{ "POST", NULL, 303, "GET", 0 },
+	{ "POST", "Ym9keQ==", 307, "POST", 1 },
+	{ "POST", "Ym9keQ==", 308, "POST", 1 },
+	{ "PUT", "Ym9keQ==", 301, "PUT", 1 },
+	{ "PUT", "Ym9keQ==", 302, "PUT", 1 },
+	{ "PUT", "Ym9keQ==", 303, "GET", 0 },
+	{ "PUT", "Ym9keQ==", 307, "PUT", 1 },
+	{ "PATCH", "Ym9keQ==", 303, "GET", 0 },
+	{ "PATCH", "Ym9keQ==", 308, "PATCH", 1 },
+	{ "DELETE", NULL, 302, "DELETE", 0 },
+	{ "DELETE", NULL, 303, "GET", 0 },
+	{ "DELETE", NULL, 307, "DELETE", 0 },
+	{ "PROPFIND", NULL, 303, "GET", 0 },
+};
+
+static int
+is_moved(struct call *call, size_t i)
+{
+	struct json_object *params, *result;
+	char *got, line[64];
+	size_t len;
+	int good;
+
+	params = ask_jsonf("{'method':'%s','requestId':'m','url':"
+	    "'@/moved/%d','headers':[" HEADER("content-type", "text/x") ","
+	    HEADER("x-kept", "yes") "]}", moves[i].verb, moves[i].status);
+	if (moves[i].body != NULL)
+		json_object_object_add(params, "bodyBase64",
+		    json_object_new_string(moves[i].body));
+	if (ask_wait(call, call_send(call, "http/request", params),
+	    &result) != 0)
+		return 0;
+	got = ask_bytes(result, "bodyBase64", &len);
+	json_object_put(result);
+	snprintf(line, sizeof(line), "%s /echo HTTP/1.1\r\n",
+	    moves[i].then);
+	good = got != NULL && strncmp(got, line, strlen(line)) == 0 &&
+	    (strstr(got, "\r\n\r\nbody") != NULL) == moves[i].keeps &&
+	    strcasestr(got, "\r\nx-kept: yes\r\n") != NULL &&
+	    (strcmp(moves[i].then, moves[i].verb) == 0 ||
+	    strcasestr(got, "\r\ncontent-") == NULL);
+	if (!good)
+		tap_note("%s", got == NULL ? "nothing" : got);
+	free(got);
+	return good;
+}
+
+static void
+story_moved(struct call *call)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(moves) / sizeof(moves[0]); i++)
+		tap_ok(is_moved(call, i), "%s%s, then %d: %s",
+		    moves[i].verb, moves[i].body == NULL ? "" :
+		    " with a body", moves[i].status, moves[i].then);
+}
+
 static int
 is_pattern(const char *bytes, size_t len, size_t from)
 {
@@ -413,6 +485,7 @@ stories(struct daemon *daemon)
 	if (tap_ok(call != NULL && port != -1, "attached")) {
 		ask_rows(call, ROWS(rows));
 		story_sent(call);
+		story_moved(call);
 		story_buffered(call);
 		story_too_large(call);
 		story_streamed(call);

@@ -97,6 +97,17 @@ answer_redirect(const struct request *request)
 		answer(request, "200 OK", "", "arrived", 7);
 }
 
+/* "/moved/303": to the echo, by that status. */
+static void
+answer_moved(const struct request *request)
+{
+	char status[32];
+
+	snprintf(status, sizeof(status), "%d Moved",
+	    atoi(request->path + strlen("/moved/")));
+	answer(request, status, "Location: /echo\r\n", "elsewhere", 9);
+}
+
 static void
 answer_circle(const struct request *request)
 {
@@ -151,6 +162,7 @@ static const struct {
 	{ "/status/", answer_status },
 	{ "/echo", answer_echo },
 	{ "/redirect/", answer_redirect },
+	{ "/moved/", answer_moved },
 	{ "/circle", answer_circle },
 	{ "/hang", wait_for_end },
 	{ "/slow", answer_slow },

@@ -139,16 +139,73 @@ transfer_status(const struct transfer *transfer)
 	return (uint32_t)status;
 }
 
+/* What describes a body goes with it. */
+static bool
+is_of_body(const char *line)
+{
+	static const char *const names[] = { "Content-Encoding:",
+		"Content-Language:", "Content-Length:", "Content-Location:",
+		"Content-Type:", "Transfer-Encoding:" };
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strncasecmp(line, names[i], strlen(names[i])) == 0)
+			return true;
+	return false;
+}
+
+static void
+drop_body_headers(struct transfer *transfer)
+{
+	struct curl_slist *line, *more, *kept = NULL;
+
+	for (line = transfer->sent; line != NULL; line = line->next) {
+		if (is_of_body(line->data))
+			continue;
+		more = curl_slist_append(kept, line->data);
+		if (more == NULL)
+			fatalx("out of memory");
+		kept = more;
+	}
+	curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, kept);
+	curl_slist_free_all(transfer->sent);
+	transfer->sent = kept;
+}
+
+/*
+ * RFC 9110, 15.4: after 303 the other place is asked with GET, and so it is
+ * after 301 and 302 where it was POST; 307 and 308 change nothing.  libcurl
+ * does that for the method it knows by itself, but never takes back one that
+ * it was given by name.
+ */
+static void
+redirected(struct transfer *transfer, uint32_t status)
+{
+	const char *verb = (const char *)transfer->verb.p;
+
+	if (strcmp(verb, "GET") == 0 || strcmp(verb, "HEAD") == 0)
+		return;
+	if (status != 303 && !((status == 301 || status == 302) &&
+	    strcmp(verb, "POST") == 0))
+		return;
+	writer_reset(&transfer->verb);
+	writer_put(&transfer->verb, "GET", sizeof("GET"));
+	curl_easy_setopt(transfer->easy, CURLOPT_CUSTOMREQUEST, NULL);
+	drop_body_headers(transfer);
+}
+
 /* The head of the last answer is complete: a streamed one is told at once. */
 static void
 headers_over(struct transfer *transfer)
 {
 	uint32_t status = transfer_status(transfer);
 
-	if (!transfer->streamed || transfer->answered || status < 200)
-		return;
 	if (transfer->follow && transfer->moved && status >= 300 &&
-	    status < 400)
+	    status < 400) {
+		redirected(transfer, status);
+		return;
+	}
+	if (!transfer->streamed || transfer->answered || status < 200)
 		return;
 	transfer->answered = true;
 	answer_result(transfer, status);
@@ -294,6 +351,10 @@ set_verb(struct transfer *transfer, bool body)
 		    transfer->upload.len == 0 ? "" :
 		    (const char *)transfer->upload.p);
 	}
+	/* What is not POST stays what it is, but for 303; see redirected(). */
+	if (strcmp(verb, "POST") != 0)
+		curl_easy_setopt(transfer->easy, CURLOPT_POSTREDIR,
+		    (long)(CURL_REDIR_POST_301 | CURL_REDIR_POST_302));
 	/* Named only where it differs, so that a redirect may change it. */
 	if (strcmp(verb, body ? "POST" : "GET") != 0 &&
 	    strcmp(verb, "POST") != 0)

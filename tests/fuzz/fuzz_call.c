@@ -30,7 +30,7 @@ encode(const struct rpc_message *msg)
 	if (params_encode(method, msg, &w, &now, &later) == -1) {
 		if (now.code == 0 || now.text[0] == '\0')
 			abort();
-	} else if (method->by == BY_RUNNER) {
+	} else if (later.code == 0 && method->by == BY_RUNNER) {
 		if (proto_decode(proto_row(method->type), w.p, w.len,
 		    &decoded) != PROTO_OK)
 			abort();

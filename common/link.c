@@ -334,6 +334,12 @@ link_read_cb(evutil_socket_t fd, short what, void *arg)
 	link_leave(link);
 }
 
+void
+link_catch_up(struct link *link)
+{
+	link_read_cb(link->fd, EV_READ, link);
+}
+
 static void
 link_look_later(struct link *link)
 {

@@ -95,6 +95,13 @@ void link_pause(struct link *link);
 void link_resume(struct link *link);
 
 /*
+ * Deliver now, from within, the whole messages that have come already: what
+ * one turn of reading takes, nothing while paused.  The link may be freed in
+ * it.
+ */
+void link_catch_up(struct link *link);
+
+/*
  * Whether the peer has closed its end, and when not, whether bytes wait: 1
  * bytes wait, 0 nothing yet, -1 the end.  For a descriptor nobody serves yet
  * (recv(2), MSG_PEEK).

@@ -116,9 +116,6 @@ conn_lost(struct conn *c)
 {
 	if (c->state == CONN_DEAD)
 		return;
-	/* Whole messages that came are carried out. */
-	if (c->relay != NULL)
-		relay_flush(c->relay);
 	session_release(c);
 	conn_move(c, CONN_EV_LOST);
 	event_del(c->ev_read);

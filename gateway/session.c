@@ -299,6 +299,9 @@ session_gone(struct conn *c, uint32_t reason)
 void
 session_release(struct conn *c)
 {
+	/* What the client asked for before it left is passed on. */
+	if (c->relay != NULL)
+		relay_flush(c->relay);
 	relay_free(c->relay);
 	c->relay = NULL;
 	attach_free(c->attach);

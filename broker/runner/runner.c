@@ -16,6 +16,7 @@
 
 #include "broker/runner/runner.h"
 #include "common/chan.h"
+#include "common/link.h"
 #include "common/log.h"
 #include "common/unix.h"
 
@@ -80,7 +81,9 @@ runner_attach(struct runner *runner, int fd, uint64_t generation)
 {
 	struct child *child, *next;
 
-	/* The socket of the one before is closed unread. */
+	/* What lies in the socket of the one before was asked for earlier. */
+	if (runner->attach != NULL)
+		link_catch_up(runner->attach->link);
 	if (runner->attach != NULL) {
 		mark_all(runner);
 		workers_detach(runner);

@@ -256,6 +256,60 @@ story_one_segment(struct daemon *daemon)
 	wire_free(wire);
 }
 
+/* A request and a Close frame in one segment, and gone. */
+static int
+ask_and_leave(struct call *call)
+{
+	static const char *const argv[] = { "/bin/sleep", "300", NULL };
+	static const char close_frame[] = "\x88\x82\0\0\0\0\x03\xe8";
+	struct json_object *request = json_object_new_object();
+	struct wire_message message;
+	enum wire_kind kind;
+	char buf[2048];
+	size_t len;
+
+	json_object_object_add(request, "id", json_object_new_int(99));
+	json_object_object_add(request, "method",
+	    json_object_new_string("process/start"));
+	json_object_object_add(request, "params",
+	    call_start_params("late", "/", argv));
+	len = raw_frame(buf, json_object_to_json_string(request));
+	json_object_put(request);
+	memcpy(buf + len, close_frame, sizeof(close_frame) - 1);
+	if (wire_send_raw(call_wire(call), buf,
+	    len + sizeof(close_frame) - 1, SESSION_MS) == -1)
+		return -1;
+	do {
+		kind = wire_recv(call_wire(call), &message, SESSION_MS);
+		free(message.data);
+	} while (kind == WIRE_TEXT || kind == WIRE_CLOSE);
+	return kind == WIRE_EOF ? 0 : -1;
+}
+
+static void
+story_last_request(struct daemon *daemon)
+{
+	struct call *call = call_attach(daemon_url(daemon), NULL);
+	struct json_object *result = NULL;
+	char *session = NULL;
+	int left = -1;
+
+	if (call != NULL) {
+		session = xstrdup(call_session(call));
+		left = ask_and_leave(call);
+		call_free(call);
+	}
+	call = left == -1 ? NULL : call_attach(daemon_url(daemon), session);
+	if (call != NULL)
+		result = call_result(call, "process/read",
+		    call_process_params("late"));
+	tap_ok(result != NULL, "what was asked for right before leaving is "
+	    "done");
+	json_object_put(result);
+	call_free(call);
+	free(session);
+}
+
 /* Time itself is what is waited for here. */
 static void
 let_pass(uint64_t ms)
@@ -372,6 +426,7 @@ main(void)
 		story_ways_to_go(daemon);
 		story_simultaneous(daemon);
 		story_one_segment(daemon);
+	story_last_request(daemon);
 		story_goodbye(daemon);
 		tap_ok(daemon_stop(daemon, SESSION_MS) == 0,
 		    "holdfastd ends with 0");

@@ -502,7 +502,28 @@ Test(runner, wrong_acknowledgements_end_the_attachment)
 	kit_expect_order(&kit, MSG_RB_DETACHED);
 }
 
-Test(runner, the_socket_of_the_attachment_before_is_closed_unread)
+Test(runner, what_lies_in_the_socket_of_the_attachment_before_is_carried_out)
+{
+	int before, after;
+
+	kit_shell(&kit, "p", "cat", KIT_STDIN);
+	kit_write(&kit, "p", "w1", "first\n", 6);
+	expect_output("p", "first\n");
+	/* Both are there before the runner looks, and the order first. */
+	cr_assert_eq(kill(kit.pid, SIGSTOP), 0);
+	before = dup(kit.data);
+	cr_assert_neq(before, -1);
+	kit_attach(&kit, 0);
+	after = kit.data;
+	kit.data = before;
+	kit_write(&kit, "p", "w2", "second\n", 7);
+	close(before);
+	kit.data = after;
+	cr_assert_eq(kill(kit.pid, SIGCONT), 0);
+	expect_output("p", "second\n");
+}
+
+Test(runner, the_attachment_before_is_over)
 {
 	struct fields_GENERATION detach;
 	uint32_t call;

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -12,6 +13,7 @@
 #include "common/unix.h"
 #include "gateway/gateway.h"
 #include "gateway/ws.h"
+#include "gateway/wsframe.h"
 
 void
 conn_move(struct conn *c, enum conn_event event)
@@ -109,6 +111,29 @@ conn_close(struct conn *c, int code, const char *text)
 	session_release(c);
 	conn_move(c, CONN_EV_CLOSE);
 	conn_flush(c);
+}
+
+/* The answer to the upgrade request may still be in the queue, too. */
+static size_t
+out_unit(const uint8_t *bytes, size_t len)
+{
+	static const char end[] = "\r\n\r\n";
+	const uint8_t *at;
+
+	if (bytes[0] != 'H')
+		return wsframe_length(bytes, len);
+	at = memmem(bytes, len, end, strlen(end));
+	return at == NULL ? len : (size_t)(at - bytes) + strlen(end);
+}
+
+void
+conn_displace(struct conn *c, int code, const char *text)
+{
+	if (conn_state_row(c->state)->websocket) {
+		outq_cut(&c->out, out_unit);
+		c->displaced = true;
+	}
+	conn_close(c, code, text);
 }
 
 void

@@ -36,6 +36,25 @@ timer_set(struct conn *c, uint64_t due, uint64_t now)
 		event_add(c->ev_timer, &tv);
 }
 
+/* Whether bytes wait, here or in the kernel, that the client did not take. */
+static bool
+conn_untaken(const struct conn *c)
+{
+	int queued = 0;
+
+	if (ioctl(c->fd, SIOCOUTQ, &queued) == -1)
+		queued = 0;
+	return queued > 0 || c->out.len > 0;
+}
+
+/* Who was displaced while it did not read is waited for. */
+static uint64_t
+linger_limit(const struct conn *c)
+{
+	return clock_add(c->since, c->displaced && conn_untaken(c) ?
+	    CONN_FAREWELL_MS : CONN_LINGER_MS);
+}
+
 static uint64_t
 state_limit(const struct conn *c)
 {
@@ -47,7 +66,7 @@ state_limit(const struct conn *c)
 	case CONN_LIMIT_BROKER:
 		return clock_add(c->since, CONN_BROKER_MS);
 	case CONN_LIMIT_LINGER:
-		return clock_add(c->since, CONN_LINGER_MS);
+		return linger_limit(c);
 	case CONN_LIMIT_NONE:
 		break;
 	}
@@ -72,6 +91,9 @@ conn_timer(struct conn *c)
 		due = ping;
 	if (!c->reading && now + CONN_LOOK_MS < due)
 		due = now + CONN_LOOK_MS;
+	/* What was waited for may have been taken by then. */
+	if (c->state == CONN_CLOSING && now + CONN_LINGER_MS < due)
+		due = now + CONN_LINGER_MS;
 	timer_set(c, due, now);
 }
 
@@ -99,12 +121,9 @@ conn_slow(const struct conn *c)
 {
 	struct tcp_info info;
 	socklen_t len = sizeof(info);
-	int queued = 0;
 
 	memset(&info, 0, sizeof(info));
-	if (ioctl(c->fd, SIOCOUTQ, &queued) == -1)
-		queued = 0;
-	if (queued == 0 && c->out.len == 0)
+	if (!conn_untaken(c))
 		return false;
 	if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &len) == -1)
 		return false;

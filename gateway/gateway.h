@@ -40,6 +40,7 @@ struct ws;
 /* Times that nobody configures, in milliseconds. */
 #define CONN_BROKER_MS 5000	/* for the broker's answer */
 #define CONN_LINGER_MS 1000	/* for the other end to close, too */
+#define CONN_FAREWELL_MS 30000	/* for one displaced to take its Close */
 #define CONN_LOOK_MS 100	/* between looks at one that is not read */
 
 struct gateway_config {
@@ -95,6 +96,7 @@ struct conn {
 	bool writing;		/* waiting for its socket to take more */
 	bool blocked;		/* because it had no room */
 	bool shut;		/* nothing more is sent */
+	bool displaced;		/* its Close is all that it still gets */
 	bool pinged;		/* and not heard since */
 	struct event *ev_read, *ev_write, *ev_timer;
 	struct ws *ws;
@@ -153,6 +155,12 @@ void conn_lost(struct conn *c);
 
 /* Say why and close; on a plain connection "code" is an HTTP status. */
 void conn_close(struct conn *c, int code, const char *text);
+
+/*
+ * The same to one that is not to wait for it: behind the frame under way,
+ * instead of all else that is queued, and with time to read it.
+ */
+void conn_displace(struct conn *c, int code, const char *text);
 
 /* Move to another state; the event must have a place in the present one. */
 void conn_move(struct conn *c, enum conn_event event);

@@ -186,6 +186,39 @@ outq_drain(struct outq *q, size_t len)
 	}
 }
 
+/* Drop the end of the queue from byte "at" of "block" on. */
+static void
+block_cut(struct outq *q, struct outq_block *block, size_t at)
+{
+	struct outq_block *behind;
+	size_t dropped = block->len - at;
+
+	block->len = at;
+	while ((behind = STAILQ_NEXT(block, entry)) != NULL) {
+		dropped += behind->len;
+		STAILQ_REMOVE_AFTER(&q->blocks, block, entry);
+		block_free(behind);
+	}
+	q->len -= dropped;
+	q->put -= dropped;
+}
+
+void
+outq_cut(struct outq *q, outq_unit_fn *unit)
+{
+	struct outq_block *block = STAILQ_FIRST(&q->blocks);
+	size_t at = 0;
+
+	if (block == NULL)
+		return;
+	/* A block begins with a unit, and what has been drained is kept. */
+	while (at < block->head)
+		at += unit(block->bytes + at, block->len - at);
+	block_cut(q, block, at);
+	/* An empty block is freed. */
+	outq_drain(q, 0);
+}
+
 void
 outq_move(struct outq *to, struct outq *from)
 {

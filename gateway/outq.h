@@ -44,6 +44,18 @@ int outq_peek(const struct outq *q, struct iovec *iov, int max);
 /* Forget the first "len" bytes, which are there. */
 void outq_drain(struct outq *q, size_t len);
 
+/*
+ * How long the unit is that begins at "bytes", of which "len" are there: no
+ * more than "len", and not 0.
+ */
+typedef size_t outq_unit_fn(const uint8_t *bytes, size_t len);
+
+/*
+ * Drop what waits, but for the rest of a unit whose first bytes have been
+ * drained.  What was added or committed in one piece holds whole units.
+ */
+void outq_cut(struct outq *q, outq_unit_fn *unit);
+
 /* Move everything in "from" to the end of "to". */
 void outq_move(struct outq *to, struct outq *from);
 

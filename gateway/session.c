@@ -44,15 +44,17 @@ static const struct ending {
 	uint32_t reason;
 	int code;
 	const char *text;
+	bool displaces;		/* what waits for this client is another's */
 } endings[] = {
 	{ GONE_RUNNER_LOST, WS_CODE_INTERNAL,
-	    "the session was lost with its runner" },
+	    "the session was lost with its runner", false },
 	{ GONE_RUNNER_FAILED, WS_CODE_INTERNAL,
-	    "the session's runner could not be started" },
-	{ GONE_ENDED, WS_CODE_INTERNAL, "the session was ended" },
-	{ GONE_STOPPING, WS_CODE_GOING_AWAY, "the server is shutting down" },
+	    "the session's runner could not be started", false },
+	{ GONE_ENDED, WS_CODE_INTERNAL, "the session was ended", false },
+	{ GONE_STOPPING, WS_CODE_GOING_AWAY, "the server is shutting down",
+	    false },
 	{ GONE_REPLACED, WS_CODE_TAKEN_OVER,
-	    "the session is attached to another connection now" },
+	    "the session is attached to another connection now", true },
 };
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -291,6 +293,10 @@ session_gone(struct conn *c, uint32_t reason)
 	for (i = 0; i < COUNT(endings) - 1; i++)
 		if (endings[i].reason == reason)
 			break;
+	if (endings[i].displaces) {
+		conn_displace(c, endings[i].code, endings[i].text);
+		return;
+	}
 	if (c->relay != NULL)
 		relay_finish(c->relay);
 	conn_close(c, endings[i].code, endings[i].text);

@@ -34,22 +34,43 @@ wsframe_head_length(const uint8_t *bytes)
 	    (bytes[1] & 0x80 ? 4 : 0);
 }
 
+static uint64_t
+payload_length(const uint8_t *bytes)
+{
+	uint64_t payload = bytes[1] & 0x7f;
+	size_t i, n = payload == 127 ? 8 : payload == 126 ? 2 : 0;
+
+	if (n > 0)
+		payload = 0;
+	for (i = 0; i < n; i++)
+		payload = payload << 8 | bytes[2 + i];
+	return payload;
+}
+
+size_t
+wsframe_length(const uint8_t *bytes, size_t len)
+{
+	size_t head;
+
+	if (len < 2 || (head = wsframe_head_length(bytes)) > len ||
+	    payload_length(bytes) > len - head)
+		return len;
+	return head + (size_t)payload_length(bytes);
+}
+
 void
 wsframe_read(const uint8_t *bytes, struct wsframe *frame)
 {
-	size_t i, n = bytes[1] & 0x7f;
+	size_t n = bytes[1] & 0x7f;
 
 	frame->len = wsframe_head_length(bytes);
 	frame->opcode = bytes[0] & 0x0f;
 	frame->fin = (bytes[0] & 0x80) != 0;
 	frame->mask = bytes + frame->len - 4;
 	frame->sound = (bytes[1] & 0x80) != 0 && (bytes[0] & 0x70) == 0;
-	frame->payload = n;
+	frame->payload = payload_length(bytes);
 	if (n < 126)
 		return;
-	frame->payload = 0;
-	for (i = 2; i < (n == 126 ? 4u : 10u); i++)
-		frame->payload = frame->payload << 8 | bytes[i];
 	if (frame->payload <= (n == 126 ? 125 : UINT16_MAX) ||
 	    frame->payload > INT64_MAX)
 		frame->sound = false;

@@ -23,6 +23,12 @@ struct wsframe {
 size_t wsframe_head_length(const uint8_t *bytes);
 
 /*
+ * How long the unmasked frame is that begins at "bytes", head and payload:
+ * all of the "len" bytes when they hold less than it.
+ */
+size_t wsframe_length(const uint8_t *bytes, size_t len);
+
+/*
  * Take a whole head apart; "frame" points into it afterwards.  Whether the
  * opcode exists is not checked.
  */

@@ -7,12 +7,14 @@
 
 #include <sys/types.h>
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <json-c/json.h>
 
@@ -28,6 +30,9 @@
 #define UNKNOWN (-32600)
 #define PARAMS (-32602)
 #define CLOSE_TAKEN_OVER 4001
+#define UNREAD 4000
+#define UNREAD_MS 1500
+#define HALF (20 << 20)
 #define TTL_MS 1000 /* the shortest that can be asked for */
 
 /* initialize with this as "holdfast"; the whole reply, the caller's. */
@@ -163,6 +168,19 @@ is_served(struct call *call)
 	return result != NULL;
 }
 
+/* Read to the end, which is that of a connection taken over. */
+static void
+cut_off(struct call *holder, const char *what)
+{
+	int code;
+
+	while (call_receive(holder, TAKEOVER_MS) > 0)
+		continue;
+	code = call_close_code(holder);
+	tap_ok(call_ended(holder) && code == CLOSE_TAKEN_OVER, "%s (%d)",
+	    what, code);
+}
+
 static void
 story_takeover(struct daemon *daemon)
 {
@@ -186,10 +204,7 @@ story_takeover(struct daemon *daemon)
 	json_object_put(reply);
 	tap_ok(call_notify(other, "initialized", NULL) == 0 &&
 	    is_served(other), "by one that is served");
-	while (call_receive(holder, TAKEOVER_MS) > 0)
-		continue;
-	tap_ok(call_close_code(holder) == CLOSE_TAKEN_OVER,
-	    "who held it is told so (%d)", call_close_code(holder));
+	cut_off(holder, "who held it is told so");
 	reply = call_result(other, "process/write", ask_json(
 	    "{'processId':'p','chunk':'aGkK','writeId':'1'}"));
 	tap_ok(text_is(reply, "status", "accepted"), "its processes go on");
@@ -198,6 +213,107 @@ story_takeover(struct daemon *daemon)
 	tap_ok(text_is(reply, "method", "process/output"), "and tell the "
 	    "new one");
 	json_object_put(reply);
+out:
+	call_free(holder);
+	call_free(other);
+}
+
+/*
+ * More answers than the server and the kernel have room for: some of them
+ * are still there when the other comes, and behind them the Close would be.
+ */
+static void
+story_unread(struct daemon *daemon)
+{
+	struct call *holder = call_attach(daemon_url(daemon), NULL);
+	struct call *other = call_open(daemon_url(daemon));
+	struct json_object *reply;
+	int64_t i, last = 0;
+	int came = 0;
+
+	if (!tap_ok(holder != NULL && other != NULL, "one does not read"))
+		goto out;
+	for (i = 0; i < UNREAD; i++)
+		last = call_send(holder, "environment/info", NULL);
+	reply = initialize(other, call_session(holder), "{'takeover':true}");
+	tap_ok(granted(reply, "attachment") == 2, "and is taken over");
+	json_object_put(reply);
+	tap_ok(call_notify(other, "initialized", NULL) == 0 &&
+	    is_served(other), "by one that is served");
+	/* Longer than others are waited for. */
+	poll(NULL, 0, UNREAD_MS);
+	cut_off(holder, "when it reads again it is told so");
+	for (i = 0; i <= last; i++) {
+		reply = call_take_reply(holder, i);
+		came += reply != NULL;
+		json_object_put(reply);
+	}
+	tap_ok(came > 0 && came < UNREAD, "before what waited for it: %d of "
+	    "%d answers came", came, UNREAD);
+out:
+	call_free(holder);
+	call_free(other);
+}
+
+/* The same in the middle of a long answer, which comes in many frames. */
+static void
+story_half(struct daemon *daemon)
+{
+	char *path = xasprintf("%s/half", daemon_dir(daemon));
+	struct call *holder = call_attach(daemon_url(daemon), NULL);
+	struct call *other = call_open(daemon_url(daemon));
+	struct json_object *reply;
+	int64_t id;
+	int fd;
+
+	if (!tap_ok(holder != NULL && other != NULL && (fd = open(path,
+	    O_WRONLY | O_CREAT | O_CLOEXEC, 0644)) != -1 &&
+	    ftruncate(fd, HALF) == 0 && close(fd) == 0, "a long answer"))
+		goto out;
+	ask_at(path);
+	id = call_send(holder, "fs/readFile", ask_json("{'path':'@'}"));
+	wait_fd(wire_fd(call_wire(holder)), POLLIN, deadline_in(TAKEOVER_MS));
+	reply = initialize(other, call_session(holder), "{'takeover':true}");
+	tap_ok(granted(reply, "attachment") == 2, "of which half is there");
+	json_object_put(reply);
+	cut_off(holder, "ends with being told so");
+	reply = call_take_reply(holder, id);
+	tap_ok(reply == NULL, "and not with its other half");
+	json_object_put(reply);
+out:
+	free(path);
+	call_free(holder);
+	call_free(other);
+}
+
+/* What tells of it and the end of its work reach its gateway together. */
+static void
+story_asleep(struct daemon *daemon)
+{
+	pid_t gateway, elsewhere = 0;
+	struct call *holder = daemon_attach(daemon, NULL, 0, &gateway);
+	struct call *other = NULL;
+	struct json_object *reply;
+
+	if (!tap_ok(holder != NULL && is_served(holder), "a holder"))
+		goto out;
+	json_object_put(call_result(holder, "process/start", ask_json(
+	    "{'processId':'p','argv':['cat'],'cwd':'file:///','env':"
+	    "{'PATH':'/usr/bin:/bin'},'tty':false,'pipeStdin':true}")));
+	kill(gateway, SIGSTOP);
+	other = call_open(daemon_url(daemon));
+	if (other != NULL)
+		elsewhere = daemon_owner_of(daemon,
+		    wire_local_port(call_wire(other)));
+	reply = initialize(other, call_session(holder), "{'takeover':true}");
+	tap_ok(granted(reply, "attachment") == 2 && elsewhere != gateway &&
+	    call_notify(other, "initialized", NULL) == 0, "whose gateway "
+	    "sleeps when it is taken over");
+	json_object_put(reply);
+	json_object_put(call_result(other, "process/terminate",
+	    call_process_params("p")));
+	kill(gateway, SIGCONT);
+	cut_off(holder, "is told so later");
 out:
 	call_free(holder);
 	call_free(other);
@@ -371,7 +487,8 @@ out:
 int
 main(void)
 {
-	static const char *const args[] = { "--detach-ttl-ms", "40000",
+	static const char *const args[] = { "--gateways", "2",
+		"--detach-ttl-ms", "40000",
 		"--max-detach-ttl-ms", "60000", "--max-processes", "77",
 		NULL };
 	struct daemon *daemon = daemon_start(args);
@@ -381,6 +498,9 @@ main(void)
 		story_lost(daemon);
 		story_times(daemon);
 		story_takeover(daemon);
+		story_unread(daemon);
+		story_half(daemon);
+		story_asleep(daemon);
 		tap_ok(daemon_stop(daemon, TAKEOVER_MS) == 0,
 		    "holdfastd ends with 0");
 		tap_ok(daemon_check_clean(daemon, TAKEOVER_MS) == 0,

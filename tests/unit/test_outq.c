@@ -115,3 +115,72 @@ Test(outq, larger_than_any_block)
 	cr_assert_eq(out, in);
 	outq_drop_cache();
 }
+
+/* Units of this test: a length of three bytes, and as many bytes with them. */
+static size_t
+unit(const uint8_t *bytes, size_t len)
+{
+	size_t own;
+
+	cr_assert_geq(len, 3);
+	own = (size_t)bytes[0] << 16 | (size_t)bytes[1] << 8 | bytes[2];
+	cr_assert_leq(own, len);
+	return own;
+}
+
+static void
+add_unit(struct outq *q, size_t len)
+{
+	uint8_t *room = outq_reserve(q, len);
+
+	cr_assert_not_null(room);
+	memset(room, 'u', len);
+	room[0] = (uint8_t)(len >> 16);
+	room[1] = (uint8_t)(len >> 8);
+	room[2] = (uint8_t)len;
+	outq_commit(q, len);
+}
+
+/* What is left of units of these lengths when "drained" bytes have gone. */
+static size_t
+left_of(const size_t *lengths, size_t count, size_t drained)
+{
+	size_t i, end = 0;
+
+	for (i = 0; i < count && end < drained; i++)
+		end += lengths[i];
+	return end - drained;
+}
+
+Test(outq, cut_behind_the_unit_begun)
+{
+	static const size_t lengths[] = { 3, 100, 5000, 7, 70000, 200000, 4,
+		3000, 4000 };
+	static const size_t count = sizeof(lengths) / sizeof(lengths[0]);
+	size_t total = 0, drained, left, i;
+	struct iovec iov[1];
+	struct outq q;
+
+	for (i = 0; i < count; i++)
+		total += lengths[i];
+	for (drained = 0; drained <= total; drained += drained < 6000 ||
+	    drained > total - 8000 ? 1 : 997) {
+		outq_init(&q);
+		for (i = 0; i < count; i++)
+			add_unit(&q, lengths[i]);
+		outq_drain(&q, drained);
+		outq_cut(&q, unit);
+		left = left_of(lengths, count, drained);
+		cr_assert_eq(q.len, left, "%zu: %zu", drained, q.len);
+		cr_assert_eq(q.put - q.len, drained);
+		cr_assert_eq(STAILQ_EMPTY(&q.blocks), left == 0);
+		/* What comes now comes right behind it. */
+		add_unit(&q, 10);
+		outq_drain(&q, left);
+		cr_assert_eq(outq_peek(&q, iov, 1), 1);
+		cr_assert_eq(iov[0].iov_len, 10);
+		cr_assert_eq(((uint8_t *)iov[0].iov_base)[2], 10);
+		outq_clear(&q);
+	}
+	outq_drop_cache();
+}

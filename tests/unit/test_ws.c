@@ -10,6 +10,7 @@
 #include <criterion/criterion.h>
 
 #include "gateway/ws.h"
+#include "gateway/wsframe.h"
 
 TestSuite(ws, .timeout = 60);
 
@@ -530,6 +531,26 @@ Test(ws, long_reasons_are_cut_between_characters)
 	(void)snprintf(want, sizeof(want), "send-close(1000%.122s) ", reason);
 	cr_assert_str_eq(r.log, want);
 	ws_free(ws);
+}
+
+/* Where the next frame begins, and what is there of one that is not whole. */
+Test(ws, frames_one_after_another)
+{
+	static const uint64_t payloads[] = { 0, 1, 125, 126, 65535, 65536 };
+	static uint8_t bytes[WS_HEAD_MAX + 65536];
+	size_t i, n, whole;
+
+	for (i = 0; i < N(payloads); i++) {
+		n = ws_frame_head(true, WS_TEXT, payloads[i], bytes);
+		whole = n + (size_t)payloads[i];
+		cr_assert_eq(wsframe_length(bytes, sizeof(bytes)), whole);
+		cr_assert_eq(wsframe_length(bytes, whole), whole);
+		cr_assert_eq(wsframe_length(bytes, n - 1), n - 1);
+		cr_assert_eq(wsframe_length(bytes, 1), 1);
+		cr_assert_eq(wsframe_length(bytes, whole - 1), whole - 1);
+	}
+	ws_frame_head(true, WS_TEXT, UINT64_MAX, bytes);
+	cr_assert_eq(wsframe_length(bytes, sizeof(bytes)), sizeof(bytes));
 }
 
 Test(ws, heads)

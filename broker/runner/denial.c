@@ -2,6 +2,7 @@
 /* The texts of strerror(3) and a few others in a command's last output. */
 #include "config.h"
 
+#include <signal.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -51,6 +52,8 @@ denial_suspected(const struct outlog *log, int exit_code)
 
 	if (exit_code == 0)
 		return false;
+	if (exit_code == 128 + SIGSYS)
+		return true;
 	len = collect(log, output);
 	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		if (memmem(output, len, texts[i], strlen(texts[i])) != NULL)

@@ -82,6 +82,10 @@ box_start(struct call *call, const char *id, const char *cwd,
 	struct json_object *error, *message;
 	int code;
 
+	/* Of the runner's environment only what is harmless. */
+	json_object_object_add(params, "envPolicy", ask_json(
+	    "{'inherit':'core','ignoreDefaultExcludes':true,'exclude':[],"
+	    "'set':{},'includeOnly':[]}"));
 	json_object_object_add(params, "sandbox", policy);
 	json_object_object_add(params, "tty", json_object_new_boolean(tty));
 	reply = call_request(call, "process/start", params);

@@ -226,16 +226,66 @@ way_unix(char **args)
 
 /* A pair is made without socket(2), and can be used with an address. */
 static void
-way_pair(char **args)
+send_from_pair(int type, const char *name)
 {
 	struct sockaddr_un to;
-	socklen_t len = unix_name(&to, args[0]);
+	socklen_t len = unix_name(&to, name);
 	int pair[2];
 
-	if (socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) == -1)
+	if (socketpair(AF_UNIX, type, 0, pair) == -1)
 		caught("socketpair");
 	if (sendto(pair[0], "out", 3, 0, (void *)&to, len) == -1)
 		caught("sendto");
+}
+
+static void
+way_pair(char **args)
+{
+	send_from_pair(SOCK_DGRAM, args[0]);
+}
+
+/* The kernel makes datagrams of those. */
+static void
+way_raw_pair(char **args)
+{
+	send_from_pair(SOCK_RAW | SOCK_CLOEXEC, args[0]);
+}
+
+/* In those that never were connected to anything else there is no harm. */
+static void
+way_stream_pair(char **args)
+{
+	char byte;
+	int pair[2];
+
+	(void)args;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1 ||
+	    write(pair[0], "x", 1) != 1 || read(pair[1], &byte, 1) != 1)
+		caught("socketpair");
+}
+
+/* What those who set up the sandbox had in their environment. */
+static void
+way_environ(char **args)
+{
+	static char bytes[65536];
+	char path[64];
+	ssize_t n;
+	int fd, pid;
+
+	for (pid = 1; pid < 64; pid++) {
+		snprintf(path, sizeof(path), "/proc/%d/environ", pid);
+		fd = open(path, O_RDONLY);
+		if (fd == -1)
+			continue;
+		n = read(fd, bytes, sizeof(bytes));
+		close(fd);
+		if (n > 0 && memmem(bytes, (size_t)n, args[0],
+		    strlen(args[0])) != NULL)
+			return;
+	}
+	errno = ENOENT;
+	caught(args[0]);
 }
 
 static void
@@ -316,6 +366,9 @@ static const struct {
 	{ "udp", 1, way_udp },
 	{ "unix", 1, way_unix },
 	{ "pair", 1, way_pair },
+	{ "raw-pair", 1, way_raw_pair },
+	{ "stream-pair", 0, way_stream_pair },
+	{ "environ", 1, way_environ },
 	{ "kill", 1, way_kill },
 	{ "kill-all", 0, way_kill_all },
 	{ "ptrace", 1, way_ptrace },

@@ -303,6 +303,9 @@ static const struct {
 	{ "connects to an abstract socket", { "unix", "%a" } },
 	{ "connects to a socket in a file", { "unix", "%n" } },
 	{ "sends from a pair of sockets", { "pair", "%d" } },
+	{ "sends from a raw one", { "raw-pair", "%d" } },
+	{ "reads the runner's environment",
+	    { "environ", "HOLDFAST_PRISON=" } },
 	{ "makes an io_uring", { "uring" } },
 	{ "signals a process outside", { "kill", "%v" } },
 	{ "traces a process outside", { "ptrace", "%v" } },
@@ -347,6 +350,7 @@ static const struct {
 	{ "reading what is outside", { "read", "%o/secret" },
 	    "restricted" },
 	{ "reading .git", { "read", "%w/.git/config" }, "restricted" },
+	{ "a pair of streams", { "stream-pair" }, "restricted" },
 	{ "TCP, with the network", { "tcp", "%t" }, "enabled" },
 	{ "a socket in a file, with the network", { "unix", "%n" },
 	    "enabled" },
@@ -807,6 +811,8 @@ main(void)
 
 	if (why != NULL)
 		tap_skip_all(why);
+	/* Nothing that a job has unless its policy says so. */
+	setenv("HOLDFAST_PRISON", "secret", 1);
 	daemon = daemon_start(args);
 	if (tap_ok(daemon != NULL, "holdfastd runs")) {
 		stories(daemon);

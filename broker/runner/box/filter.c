@@ -13,6 +13,7 @@
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define REFUSE SCMP_ACT_ERRNO(EPERM)
+#define TYPE_MASK 0xf	/* of socketpair(2)'s type; the rest are flags */
 
 static const int never[] = {
 	SCMP_SYS(add_key), SCMP_SYS(keyctl), SCMP_SYS(request_key),
@@ -68,19 +69,32 @@ refuse_families(scmp_filter_ctx ctx)
 	    &family);
 }
 
-/* One end of such a pair could still send to any address. */
+/*
+ * Pairs of Unix sockets that stay connected for good.  One end of any other
+ * could still send to an address; of Unix sockets "raw" ones are datagrams.
+ */
 static int
-refuse_datagram_pairs(scmp_filter_ctx ctx)
+refuse_pairs(scmp_filter_ctx ctx)
 {
+	struct scmp_arg_cmp family = {
+		.arg = 0,
+		.op = SCMP_CMP_NE,
+		.datum_a = AF_UNIX,
+	};
 	struct scmp_arg_cmp type = {
 		.arg = 1,
 		.op = SCMP_CMP_MASKED_EQ,
-		.datum_a = 0xf,
-		.datum_b = SOCK_DGRAM,
+		.datum_a = TYPE_MASK,
 	};
 
+	for (; type.datum_b <= TYPE_MASK; type.datum_b++)
+		if (type.datum_b != SOCK_STREAM &&
+		    type.datum_b != SOCK_SEQPACKET &&
+		    seccomp_rule_add_array(ctx, REFUSE, SCMP_SYS(socketpair),
+		    1, &type) != 0)
+			return -1;
 	return seccomp_rule_add_array(ctx, REFUSE, SCMP_SYS(socketpair), 1,
-	    &type);
+	    &family);
 }
 
 static int
@@ -91,7 +105,7 @@ filter_fill(scmp_filter_ctx ctx, int network)
 	if (network)
 		return 0;
 	return refuse_all(ctx, offline_never, COUNT(offline_never)) != 0 ||
-	    refuse_families(ctx) != 0 || refuse_datagram_pairs(ctx) != 0 ?
+	    refuse_families(ctx) != 0 || refuse_pairs(ctx) != 0 ?
 	    -1 : 0;
 }
 

@@ -28,8 +28,6 @@
 #define CLOSE_RANGE_CLOEXEC (1U << 2)
 #endif
 
-extern char **environ;
-
 static void
 tell(const void *bytes, size_t len)
 {
@@ -123,7 +121,8 @@ cover_procs(struct plan *plan)
 		    strerror(errno));
 	while ((entry = getmntent(mounts)) != NULL)
 		if (strcmp(entry->mnt_type, "proc") == 0 &&
-		    strncmp(entry->mnt_dir, "/proc", 5) != 0)
+		    strcmp(entry->mnt_dir, "/proc") != 0 &&
+		    strncmp(entry->mnt_dir, "/proc/", 6) != 0)
 			plan_add_all(plan, (const char *const []){ "--tmpfs",
 			    entry->mnt_dir, "--remount-ro", entry->mnt_dir,
 			    NULL });
@@ -163,12 +162,23 @@ add_number(struct plan *plan, const char *option, int number)
 	plan_add(plan, text);
 }
 
+/* Above those that mean something inside, also where they are not used. */
+static int
+above(int fd)
+{
+	int high = fd == -1 ? -1 : fcntl(fd, F_DUPFD, BOX_FD_END);
+
+	if (fd != -1)
+		close(fd);
+	return high;
+}
+
 /* We are found again inside by descriptor, whatever can be seen there. */
 static void
 add_self(struct plan *plan)
 {
 	char path[64];
-	int fd = open("/proc/self/exe", O_RDONLY);
+	int fd = above(open("/proc/self/exe", O_RDONLY));
 
 	if (fd == -1)
 		refuse("sandbox: cannot open holdfast-box: %s",
@@ -184,6 +194,8 @@ outside(void)
 {
 	static const struct plan_looks looks = { look_kind, look_follow,
 	    look_make, NULL };
+	/* It stays for all to read in what bubblewrap leaves inside. */
+	static char *const no_environment[] = { NULL };
 	struct plan plan = { 0 };
 	struct fields_BOX order;
 	const char *bwrap;
@@ -198,12 +210,12 @@ outside(void)
 	/* Root does without where the system has no user namespaces. */
 	plan_add(&plan, geteuid() == 0 ? "--unshare-user-try" :
 	    "--unshare-user");
-	filter = filter_make(order.network);
+	filter = above(filter_make(order.network));
 	if (filter == -1)
 		refuse("sandbox: cannot make a filter of system calls");
 	add_number(&plan, "--seccomp", filter);
 	add_self(&plan);
-	execve(bwrap, plan.args, environ);
+	execve(bwrap, plan.args, no_environment);
 	refuse("sandbox: cannot run %s: %s", bwrap, strerror(errno));
 }
 

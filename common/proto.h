@@ -103,6 +103,13 @@ enum proto_auth {
 #define ADMIT_TOKEN 0x4u	/* a capability token */
 #define ADMIT_SIGNED 0x8u	/* a bearer token signed by HS256 */
 
+/* AUDIT_TO. */
+enum proto_audit {
+	AUDIT_NOWHERE,
+	AUDIT_FILE,	/* AUDIT_PATH */
+	AUDIT_SYSLOG
+};
+
 /* TENANT_FLAGS. */
 #define TENANT_PRIVILEGED_JOBS 0x1u	/* no_new_privs is not set */
 #define TENANT_PRIVATE_TMP 0x2u
@@ -309,7 +316,11 @@ enum proto_budget {
 	T(BUDGET, 223, U32, 4) \
 	T(AMOUNT, 224, U64, 8) \
 	T(CGROUP_ROOT, 225, STR, 4096) \
-	T(RETRY_MS, 226, U64, 8)
+	T(RETRY_MS, 226, U64, 8) \
+	T(SESSION_CGROUP_LIMITS, 230, LIST, 4096) \
+	T(REQUIRE_CGROUPS, 231, BOOL, 1) \
+	T(AUDIT_TO, 232, U32, 4) \
+	T(AUDIT_PATH, 233, STR, 4096)
 
 /* How a field's bytes are read. */
 enum proto_kind {
@@ -391,6 +402,9 @@ enum proto_access { ACCESS_READ, ACCESS_WRITE, ACCESS_DENY, ACCESS_COUNT };
 	F(L, MAX_PROCESSES, max_processes, MUST) \
 	F(L, BUDGETS, budgets, MAY) \
 	F(L, CGROUP_ROOT, cgroup_root, MAY) \
+	F(L, REQUIRE_CGROUPS, require_cgroups, MAY) \
+	F(L, AUDIT_TO, audit_to, MAY) \
+	F(L, AUDIT_PATH, audit_path, MAY) \
 	F(L, AUDIT_ARGV, audit_argv, MAY) \
 	F(L, SECRET, secret, MAY) \
 	F(L, ISSUER, issuer, MAY) \
@@ -407,7 +421,10 @@ enum proto_access { ACCESS_READ, ACCESS_WRITE, ACCESS_DENY, ACCESS_COUNT };
  * Items: of GROUPS and PEER_UIDS a number (32 bits), of TOKEN_HASHES a
  * SHA-256, of ENVIRONMENT NAME=VALUE, of RLIMITS a resource of setrlimit(2)
  * (32 bits), soft and hard (64 each, all bits set: none), of CGROUP_LIMITS
- * the name of a file, a NUL, and what to write to it.
+ * (for all of the tenant) and SESSION_CGROUP_LIMITS (for the jobs of each
+ * session) the name of a file, a NUL, and what to write to it.  Without
+ * ENVIRONMENT a runner has the broker's own: the tenant is who started all
+ * this.  FILE_MASK is umask(2)'s.
  */
 #define FIELDS_SB_TENANT(F, L) \
 	F(L, TENANT, tenant, MUST) \
@@ -420,12 +437,15 @@ enum proto_access { ACCESS_READ, ACCESS_WRITE, ACCESS_DENY, ACCESS_COUNT };
 	F(L, CWD, cwd, MUST) \
 	F(L, TEMP_DIR, temp_dir, MUST) \
 	F(L, FILE_MASK, file_mask, MAY) \
-	F(L, ENVIRONMENT, environment, MUST) \
+	F(L, ENVIRONMENT, environment, MAY) \
 	F(L, TENANT_FLAGS, tenant_flags, MUST) \
 	F(L, TOKEN_HASHES, token_hashes, MAY) \
 	F(L, PEER_UIDS, peer_uids, MAY) \
 	F(L, RLIMITS, rlimits, MAY) \
 	F(L, CGROUP_LIMITS, cgroup_limits, MAY) \
+	F(L, SESSION_CGROUP_LIMITS, session_cgroup_limits, MAY) \
+	F(L, DETACH_TTL_MS, detach_ttl_ms, MAY) \
+	F(L, MAX_DETACH_TTL_MS, max_detach_ttl_ms, MAY) \
 	F(L, BUDGETS, budgets, MAY)
 /* What a runner may use up of a budget, in all; and what it wants to. */
 #define FIELDS_LEASE(F, L) \

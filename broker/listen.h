@@ -1,24 +1,40 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Listening sockets from ws://IP:PORT.  They are opened once, by the
- * supervisor, so that no port closes while a gateway is replaced.
+ * Listening sockets from ws://IP:PORT, wss://IP:PORT and unix:/PATH.  They
+ * are opened once, by the supervisor, so that no port closes while a gateway
+ * is replaced.
  */
 #ifndef BROKER_LISTEN_H
 #define BROKER_LISTEN_H
 
 #include <sys/socket.h>
+#include <sys/types.h>
 
-/* The room for ws://[IPv6]:PORT with its terminator, in bytes. */
-#define LISTEN_URL_SIZE 64
+#include <stdbool.h>
+
+/* The room for the longest of them with its terminator, in bytes. */
+#define LISTEN_URL_SIZE 128
+
+/* Who may connect to a socket in the file system if nobody says. */
+#define LISTEN_MODE 0600
 
 struct listen_addr {
 	struct sockaddr_storage ss;
 	socklen_t len;
+	bool tls;		/* wss */
+	/* Of a socket in the file system; -1: as it comes. */
+	mode_t mode;
+	uid_t owner;
+	gid_t group;
+	/* Which file it is, once open. */
+	dev_t dev;
+	ino_t ino;
 };
 
 /*
  * Take "url" apart: a numeric address only, IPv6 in brackets, port 0 to 65535
- * (0: any free one).  Returns NULL, or why it was refused (static).
+ * (0: any free one), or an absolute path as long as unix(7) allows; mode,
+ * owner and group are preset.  Returns NULL, or why it was refused (static).
  */
 const char *listen_parse(const char *url, struct listen_addr *addr);
 
@@ -26,14 +42,20 @@ const char *listen_parse(const char *url, struct listen_addr *addr);
 const char *listen_format(const struct listen_addr *addr,
     char url[LISTEN_URL_SIZE]);
 
-/* Whether only this host can reach "addr". */
+/* Whether only this host can reach "addr"; whether it is in a file system. */
 int listen_is_loopback(const struct listen_addr *addr);
+int listen_is_unix(const struct listen_addr *addr);
 
 /*
  * Bind and listen: close-on-exec, non-blocking, backlog 4096, IPv6 without
- * IPv4.  "addr" gets the port that was picked.  Returns the descriptor, the
- * caller's, or -1 with errno.
+ * IPv4.  "addr" gets the port that was picked.  A socket that is left over
+ * from before gives way; one that somebody listens on does not (EADDRINUSE),
+ * nor does anything else (EEXIST).  Returns the descriptor, the caller's, or
+ * -1 with errno.
  */
 int listen_open(struct listen_addr *addr);
+
+/* Remove what listen_open() has put into the file system. */
+void listen_remove(struct listen_addr *addr);
 
 #endif

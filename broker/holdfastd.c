@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "broker/hostconf.h"
 #include "broker/listen.h"
 #include "broker/options.h"
 #include "broker/rundir.h"
@@ -141,19 +142,18 @@ settle_gateway_root(struct supervise_plan *plan, struct rundir *rundir)
 
 /* Returns 0, or -1 after saying which address cannot be had. */
 static int
-open_listeners(struct supervise_plan *plan, struct listen_addr *addrs)
+open_listeners(struct supervise_plan *plan, struct host *host)
 {
 	char url[LISTEN_URL_SIZE];
 	size_t i;
 
-	plan->addrs = addrs;
-	plan->nlisteners = plan->options->listen.count;
+	plan->nlisteners = host->nlisteners;
 	plan->listeners = xcalloc(plan->nlisteners, sizeof(int));
 	for (i = 0; i < plan->nlisteners; i++) {
-		plan->listeners[i] = listen_open(&addrs[i]);
+		plan->listeners[i] = listen_open(&host->listeners[i].addr);
 		if (plan->listeners[i] == -1) {
 			log_warn("cannot listen on %s",
-			    listen_format(&addrs[i], url));
+			    listen_format(&host->listeners[i].addr, url));
 			return -1;
 		}
 	}
@@ -163,7 +163,8 @@ open_listeners(struct supervise_plan *plan, struct listen_addr *addrs)
 static int
 serve(struct options *o)
 {
-	struct supervise_plan plan = { .options = o };
+	struct host *host = host_new(o);
+	struct supervise_plan plan = { .options = o, .host = host };
 	struct rundir *rundir;
 	int status = 1;
 	size_t i;
@@ -173,12 +174,13 @@ serve(struct options *o)
 	rundir = open_rundir(&plan);
 	/* From here on nothing may end us before the directory is removed. */
 	if (settle_gateway_root(&plan, rundir) == 0 &&
-	    open_listeners(&plan, o->addrs) == 0)
+	    open_listeners(&plan, host) == 0)
 		status = supervise_run(&plan);
 	rundir_close(rundir);
 	for (i = 0; i < PROGRAM_COUNT; i++)
 		free(plan.programs[i]);
 	free(plan.listeners);
+	host_free(host);
 	return status;
 }
 

@@ -88,6 +88,15 @@ sup_on_config(void *arg, const union proto_any *msg, struct chan_fds *fds)
 	chan_send(broker->superior, MSG_BS_HELLO, &hello, NULL, 0);
 }
 
+/* The one tenant there is says the same. */
+static void
+sup_on_order(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	(void)arg;
+	(void)msg;
+	(void)fds;
+}
+
 static void
 sup_on_gateway(void *arg, const union proto_any *msg, struct chan_fds *fds)
 {
@@ -129,6 +138,10 @@ sup_lost(void *arg, const char *why)
 
 static const struct chan_handler handlers[] = {
 	{ MSG_SB_CONFIG, sup_on_config },
+	{ MSG_SB_HOST, sup_on_order },
+	{ MSG_SB_LISTENER, sup_on_order },
+	{ MSG_SB_TENANT, sup_on_order },
+	{ MSG_SB_COMMIT, sup_on_order },
 	{ MSG_SB_GATEWAY, sup_on_gateway },
 	{ MSG_SB_PING, sup_on_ping },
 	{ MSG_SB_STOP, sup_on_stop },

@@ -13,6 +13,7 @@
 
 #include <event2/event.h>
 
+#include "broker/hostconf.h"
 #include "broker/launch.h"
 #include "broker/listen.h"
 #include "broker/notify.h"
@@ -85,7 +86,7 @@ supervise_say_ready(struct supervisor *s)
 
 	s->ready = 1;
 	for (i = 0; i < s->plan->nlisteners; i++)
-		printf("%s\n", listen_format(&s->plan->addrs[i], url));
+		printf("%s\n", listen_format(&s->plan->host->listeners[i].addr, url));
 	if (fflush(stdout) == EOF)
 		log_warn("standard output");
 	if (notify_send("READY=1") == -1)

@@ -13,15 +13,15 @@
 #include "broker/programs.h"
 
 struct chan;
-struct listen_addr;
+struct host;
 struct options;
 struct ward;
 
 /* Everything that is settled before the first process starts. */
 struct supervise_plan {
 	const struct options *options;
-	const struct listen_addr *addrs;	/* bound, with real ports */
-	int *listeners;			/* closed and -1 when we stop */
+	const struct host *host;
+	int *listeners;	/* of the host's; closed and -1 when we stop */
 	size_t nlisteners;
 	char *programs[PROGRAM_COUNT];		/* absolute paths */
 	const char *runtime_dir;

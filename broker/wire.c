@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "broker/hostconf.h"
+#include "broker/hostwire.h"
 #include "broker/listen.h"
 #include "broker/options.h"
 #include "broker/supervise.h"
@@ -45,7 +47,7 @@ wire_listeners(const struct supervise_plan *plan, struct writer *w)
 
 	writer_init(w, WIRE_LIST_MAX);
 	for (i = 0; i < plan->nlisteners; i++)
-		proto_list_add(w, span_str(listen_format(&plan->addrs[i],
+		proto_list_add(w, span_str(listen_format(&plan->host->listeners[i].addr,
 		    url)));
 	return (struct span){ w->p, w->len };
 }
@@ -81,6 +83,7 @@ supervise_configure_broker(const struct supervise_plan *plan,
 	};
 
 	chan_send(chan, MSG_SB_CONFIG, &config, NULL, 0);
+	hostwire_send(chan, plan->host, o, 1);
 	writer_clear(&listeners);
 	writer_clear(&topics);
 }
@@ -100,7 +103,7 @@ wire_send_listeners(const struct supervise_plan *plan, struct chan *chan)
 			log_warn("listener for a gateway");
 			return;
 		}
-		listener.listener = span_str(listen_format(&plan->addrs[i],
+		listener.listener = span_str(listen_format(&plan->host->listeners[i].addr,
 		    url));
 		chan_send(chan, MSG_SG_LISTENER, &listener, &fd, 1);
 	}

@@ -54,6 +54,9 @@ struct conf_errors {
 	unsigned int count;
 };
 
+/* Free what the list holds; it is empty then. */
+void conf_list_clear(struct conf_list *list);
+
 /* Count and report one complaint. */
 void conf_error(struct conf_errors *errors, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

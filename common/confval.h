@@ -6,7 +6,6 @@
 #include <stdint.h>
 
 struct conf_key;
-struct conf_list;
 
 /* The room for why a value was refused, in bytes. */
 #define CONF_REASON_SIZE 256
@@ -22,8 +21,5 @@ int conf_set_text(const struct conf_key *key, void *dest, const char *text,
     char *reason);
 int conf_set_number(const struct conf_key *key, void *dest, uint64_t value,
     char *reason);
-
-/* Free the items; the list is empty afterwards. */
-void conf_list_clear(struct conf_list *list);
 
 #endif

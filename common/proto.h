@@ -412,6 +412,7 @@ enum proto_access { ACCESS_READ, ACCESS_WRITE, ACCESS_DENY, ACCESS_COUNT };
 	F(L, CLAIM, claim, MAY) \
 	F(L, SKEW_MS, skew_ms, MAY) \
 	F(L, TENANT_FOR_ALL, tenant_for_all, MAY)
+/* An item of TENANTS is a tenant's number (64 bits). */
 #define FIELDS_SB_LISTENER(F, L) \
 	F(L, LISTENER, listener, MUST) \
 	F(L, POOL, pool, MUST) \

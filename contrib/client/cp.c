@@ -47,7 +47,7 @@ static const char help[] =
     "colon and is an absolute path on the server: \"holdfast cp notes :/tmp\".\n"
     "When the connection breaks, holdfast reconnects and goes on.\n"
     "\n"
-    "  -r, --recursive   copy a directory and all in it, links excepted\n"
+    "  -r, --recursive   copy a directory and all in it but links\n"
     "  --url URL         server (default $HOLDFAST_URL, else\n"
     "                    " CP_URL ")\n"
     "  --token-file FILE send the bearer token in FILE\n"

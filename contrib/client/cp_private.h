@@ -18,8 +18,9 @@ struct session_config;
 #define REMOTE_NOT_FOUND (-32004)
 
 /*
- * The server, waited for.  A break of the connection is mended meanwhile;
- * what was on its way then is forgotten, and remote_epoch() has changed.
+ * The server, waited for.  A break of the connection is mended meanwhile, and
+ * a session that the server has given up replaced; what was on its way then is
+ * forgotten, and remote_epoch() has changed.  "config" must outlive it.
  */
 struct remote *remote_new(const struct session_config *config);
 void remote_free(struct remote *remote);

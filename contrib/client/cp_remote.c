@@ -17,12 +17,18 @@
 #include "contrib/client/session.h"
 #include "contrib/client/start.h"
 
+/* New sessions in a row that have answered nothing. */
+#define REMOTE_SESSIONS_MAX 3
+
 /* The two kinds of call. */
 enum { REMOTE_ASKED, REMOTE_SENT };
 
 struct remote {
 	struct event_base *base;
+	const struct session_config *config;
 	struct session *session;
+	int expired; /* the next turn begins a new one */
+	unsigned int sessions; /* begun since the last answer */
 	unsigned int epoch;
 	int attached;
 	int failed;
@@ -75,6 +81,7 @@ remote_reply_cb(void *arg, int what, uint64_t tag,
 	struct remote *remote = arg;
 
 	session_is_sound(remote->session);
+	remote->sessions = 0;
 	if (what == REMOTE_SENT) {
 		if (remote->reply != NULL)
 			remote->reply(remote->reply_arg, tag, msg);
@@ -104,8 +111,14 @@ remote_failed_cb(void *arg, const char *why)
 	struct remote *remote = arg;
 
 	cp_progress_end();
-	say_error("%s", why);
 	remote->attached = 0;
+	if (session_is_expired(remote->session) &&
+	    remote->sessions++ < REMOTE_SESSIONS_MAX) {
+		say_note("%s; going on in a new one", why);
+		remote->expired = 1;
+		return;
+	}
+	say_error("%s", why);
 	remote->failed = 1;
 }
 
@@ -118,6 +131,14 @@ static const struct session_ops remote_ops = {
 	.failed = remote_failed_cb,
 };
 
+static void
+remote_begin(struct remote *remote)
+{
+	remote->session = session_new(remote->base, remote->config,
+	    &remote_ops, remote);
+	session_begin(remote->session);
+}
+
 struct remote *
 remote_new(const struct session_config *config)
 {
@@ -126,9 +147,8 @@ remote_new(const struct session_config *config)
 	remote->base = event_base_new();
 	if (remote->base == NULL)
 		fatalx("the event loop can't be made");
-	remote->session = session_new(remote->base, config, &remote_ops,
-	    remote);
-	session_begin(remote->session);
+	remote->config = config;
+	remote_begin(remote);
 	return remote;
 }
 
@@ -160,6 +180,12 @@ remote_turn(struct remote *remote)
 	if (remote->failed || event_base_loop(remote->base,
 	    EVLOOP_ONCE) != 0)
 		return -1;
+	/* Not from a callback of the old one. */
+	if (remote->expired) {
+		remote->expired = 0;
+		session_free(remote->session);
+		remote_begin(remote);
+	}
 	return remote->failed ? -1 : 0;
 }
 

@@ -17,6 +17,7 @@
 #include "contrib/client/cp_private.h"
 #include "contrib/client/rpc.h"
 #include "contrib/client/say.h"
+#include "contrib/client/start.h"
 
 /* Directories in one another, against trees without an end. */
 #define TREE_DEPTH 256
@@ -69,6 +70,101 @@ walk_params(const char *path)
 	    "{\"maxDepth\":0,\"maxDirectories\":1,\"maxEntries\":50000,"
 	    "\"followDirectorySymlinks\":false}"));
 	return params;
+}
+
+/* What a server writes for a byte of a name that is not UTF-8. */
+#define REPLACED "\xef\xbf\xbd"
+
+/* 0 unless it is one that should have been copied, which is told. */
+static int
+tell_left_out(struct remote *remote, const char *from, const char *name)
+{
+	char *there = xasprintf("%s/%s", strcmp(from, "/") == 0 ? "" : from,
+	    name);
+	struct json_object *result;
+	int code, link, rc = 0;
+
+	code = remote_ask(remote, "fs/getMetadata", remote_path(there),
+	    &result);
+	if (code == 0) {
+		link = rpc_bool(result, "isSymlink");
+		/* Others have come into being meanwhile. */
+		if (link || (!rpc_bool(result, "isFile") &&
+		    !rpc_bool(result, "isDirectory"))) {
+			say_error("%s: %s, not copied", there, link ?
+			    "a symbolic link" : "not a regular file");
+			rc = -1;
+		}
+		json_object_put(result);
+	} else if (code != REMOTE_NOT_FOUND) {
+		if (code != REMOTE_LOST)
+			say_error("%s: %s", there, remote_error(remote));
+		rc = -1;
+	}
+	free(there);
+	return rc;
+}
+
+/* The names in what was walked, and how many of them are not UTF-8. */
+static struct json_object *
+walked_names(struct json_object *list, size_t n, size_t *odd)
+{
+	struct json_object *names = json_object_new_object();
+	char *name;
+	size_t i;
+
+	*odd = 0;
+	for (i = 0; i < n; i++) {
+		name = cp_uri_name(rpc_string(json_object_array_get_idx(list,
+		    i), "path", ""));
+		if (name == NULL)
+			continue;
+		if (start_is_utf8(name))
+			json_object_object_add(names, name, NULL);
+		else
+			++*odd;
+		free(name);
+	}
+	return names;
+}
+
+/*
+ * A walk is silent about links and devices; the directory's listing has them,
+ * but for links that lead nowhere, which no request shows.
+ */
+static int
+tell_all_left_out(struct remote *remote, const char *from,
+    struct json_object *walked, size_t n)
+{
+	struct json_object *result, *list, *names;
+	const char *name;
+	size_t i, odd;
+	int code, rc = 0;
+
+	code = remote_ask(remote, "fs/readDirectory", remote_path(from),
+	    &result);
+	if (code != 0) {
+		if (code != REMOTE_LOST)
+			say_error("%s: %s", from, remote_error(remote));
+		return -1;
+	}
+	names = walked_names(walked, n, &odd);
+	n = json_object_object_get_ex(result, "entries", &list) &&
+	    json_object_is_type(list, json_type_array) ?
+	    json_object_array_length(list) : 0;
+	for (i = 0; i < n; i++) {
+		name = rpc_string(json_object_array_get_idx(list, i),
+		    "fileName", "");
+		if (json_object_object_get_ex(names, name, NULL))
+			continue;
+		if (strstr(name, REPLACED) != NULL && odd > 0)
+			odd--;
+		else if (tell_left_out(remote, from, name) == -1)
+			rc = -1;
+	}
+	json_object_put(names);
+	json_object_put(result);
+	return rc;
 }
 
 static int download_entries(struct remote *remote, const char *from,
@@ -133,18 +229,22 @@ download_entries(struct remote *remote, const char *from, const char *to,
 	}
 	if (rpc_bool(result, "truncated") ||
 	    (json_object_object_get_ex(result, "errors", &list) &&
+	    json_object_is_type(list, json_type_array) &&
 	    json_object_array_length(list) > 0)) {
 		say_error("%s: can't be listed completely", from);
 		rc = -1;
 	}
-	n = json_object_object_get_ex(result, "entries", &list) ?
+	n = json_object_object_get_ex(result, "entries", &list) &&
+	    json_object_is_type(list, json_type_array) ?
 	    json_object_array_length(list) : 0;
 	for (i = 0; i < n && remote_attached(remote) == 0; i++)
 		if (download_entry(remote, json_object_array_get_idx(list,
 		    i), from, to, depth) == -1)
 			rc = -1;
+	if (i < n || tell_all_left_out(remote, from, list, n) == -1)
+		rc = -1;
 	json_object_put(result);
-	return i < n ? -1 : rc;
+	return rc;
 }
 
 int

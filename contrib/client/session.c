@@ -43,6 +43,8 @@ struct session {
 	int attached_once;
 	int beyond;
 	int replaced;
+	int unknown; /* the server says so */
+	int expired;
 	int paused;
 	struct event *timer; /* pause, or the answer to initialize */
 	struct event *deadline;
@@ -147,6 +149,7 @@ session_judge(struct session *session, const struct rpc_message *msg)
 	if (msg->kind == RPC_ERROR) {
 		session_set_why(session, "%.160s", msg->text);
 		session_add_ending(session, msg);
+		session->unknown = msg->code == RPC_INVALID;
 		return msg->code == RPC_BUSY ? SESSION_EV_BUSY :
 		    SESSION_EV_REJECTED;
 	}
@@ -346,6 +349,8 @@ session_do_fail(struct session *session)
 
 	session_do_end(session);
 	session->replaced = session->event == SESSION_EV_REPLACED;
+	session->expired = session->attached_once && (session->unknown ||
+	    session->event == SESSION_EV_DEADLINE);
 	if (session->replaced)
 		snprintf(why, sizeof(why), "the session was taken over by "
 		    "another connection");
@@ -502,6 +507,12 @@ int
 session_is_replaced(const struct session *session)
 {
 	return session->replaced;
+}
+
+int
+session_is_expired(const struct session *session)
+{
+	return session->expired;
 }
 
 int

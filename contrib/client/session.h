@@ -83,6 +83,13 @@ int session_is_beyond(const struct session *session);
 /* Whether it has failed because another connection has it now. */
 int session_is_replaced(const struct session *session);
 
+/*
+ * Whether it has failed, after it was there, because the server keeps it no
+ * more, or can't any more by its own word: what needs no old session may go
+ * on in a new one.
+ */
+int session_is_expired(const struct session *session);
+
 /* True while attached; milliseconds since the break otherwise. */
 int session_is_attached(const struct session *session);
 uint64_t session_away_ms(const struct session *session);

@@ -154,6 +154,64 @@ story_killed(struct daemon *daemon)
 	free(c);
 }
 
+static int
+no_runner(void *daemon)
+{
+	return daemon_find(daemon, "holdfast-runner", NULL, 0) == 0;
+}
+
+/* The gateways die, and the session before anybody asks for it again. */
+static void
+expired(struct daemon *daemon, const char *from, const char *to,
+    const char *arrives, const char *what)
+{
+	struct growing growing = { arrives, BEGUN };
+	const char *const args[] = { from, to, NULL };
+	struct cli *cli = cli_start_null(daemon_url(daemon), args);
+	pid_t pids[GATEWAYS];
+	size_t i, n;
+	int gone, status;
+
+	wait_until(has_grown, &growing, CLI_MS);
+	kill(cli_pid(cli), SIGSTOP);
+	n = daemon_find(daemon, "holdfast-gateway", pids, GATEWAYS);
+	for (i = 0; i < n && i < GATEWAYS; i++)
+		daemon_kill_gateway(daemon, pids[i]);
+	gone = wait_until(no_runner, daemon, CLI_MS);
+	kill(cli_pid(cli), SIGCONT);
+	status = cli_wait(cli);
+	tap_ok(gone == 0 && status == 0 && is_same(from + (*from == ':'),
+	    arrives), "%s, the session expired on the way: %d", what,
+	    status);
+	tap_ok(strstr(cli_err(cli), "going on in a new one") != NULL,
+	    "which is told");
+	cli_free(cli);
+}
+
+static void
+story_expired(void)
+{
+	static const char *const ttl[] = { "--detach-ttl-ms", "1000",
+	    NULL };
+	struct daemon *daemon = daemon_start(ttl);
+	char *a, *b, *c, *there;
+
+	if (!tap_ok(daemon != NULL, "a server that keeps sessions briefly"))
+		return;
+	a = at(daemon, "large");
+	b = at(daemon, "there");
+	c = at(daemon, "back");
+	there = colon(b);
+	put_random(a, LARGE);
+	expired(daemon, a, there, b, "20 MB to the server");
+	expired(daemon, there, c, c, "20 MB from it");
+	free(there);
+	free(a);
+	free(b);
+	free(c);
+	daemon_free(daemon, tap_failed() > 0);
+}
+
 static void
 make(const char *directory, const char *name)
 {
@@ -170,6 +228,16 @@ put_in(const char *directory, const char *name, size_t len)
 	char *path = xasprintf("%s/%s", directory, name);
 
 	put_random(path, len);
+	free(path);
+}
+
+static void
+put_fifo(const char *directory, const char *name)
+{
+	char *path = xasprintf("%s/%s", directory, name);
+
+	if (mkfifo(path, 0600) == -1)
+		fatal("%s", path);
 	free(path);
 }
 
@@ -223,6 +291,17 @@ story_tree(struct daemon *daemon)
 	status = copy(daemon, a, there, &err);
 	tap_ok(status == 1 && strstr(err, "symbolic link, not copied") !=
 	    NULL, "what can't be copied is told: %d", status);
+	free(err);
+	free(there);
+	there = colon(a);
+	free(c);
+	c = at(daemon, "tree4");
+	put_fifo(a, "sub/pipe");
+	status = copy(daemon, there, c, &err);
+	tap_ok(status == 1 && is_same_tree(a, c) &&
+	    strstr(err, "tree/link: a symbolic link, not copied") != NULL &&
+	    strstr(err, "sub/pipe: not a regular file, not copied") != NULL,
+	    "on the server, too: %d", status);
 	free(err);
 	free(link);
 	free(there);
@@ -302,6 +381,7 @@ main(void)
 		story_help(daemon);
 		story_sizes(daemon);
 		story_killed(daemon);
+		story_expired();
 		story_tree(daemon);
 		story_refusals(daemon);
 		tap_ok(daemon_stop(daemon, CLI_MS) == 0,

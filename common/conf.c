@@ -20,7 +20,7 @@
 void
 conf_error(struct conf_errors *errors, const char *fmt, ...)
 {
-	char text[CONF_ERROR_SIZE];
+	char text[CONF_ERROR_SIZE], *p;
 	va_list ap;
 
 	errors->count++;
@@ -29,6 +29,10 @@ conf_error(struct conf_errors *errors, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	/* What is quoted in it may hold anything. */
+	for (p = text; *p != '\0'; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			*p = '?';
 	errors->report(errors->arg, text);
 }
 

@@ -13,12 +13,16 @@
 #include "common/log.h"
 #include "common/xmalloc.h"
 
+#define WIRE_PIECE 65536
+
 static int wire_fd = -1;
 static enum proto_phase wire_phase = PHASE_START;
 /* Transfers stop at HTTP_QUEUE_HIGH; one buffered body may go beyond. */
 static struct writer out = { .max = 2 * HTTP_BODY_MAX };
 static size_t out_done;
-static struct writer in = { .max = PROTO_REQUEST_MAX + PROTO_HEAD_LEN };
+/* The largest message but for a byte, and one more piece. */
+static struct writer in = { .max = PROTO_REQUEST_MAX + PROTO_HEAD_LEN +
+	WIRE_PIECE };
 
 void
 wire_init(int fd)
@@ -138,7 +142,7 @@ wire_consume(void)
 bool
 wire_read(void)
 {
-	static uint8_t piece[65536];
+	static uint8_t piece[WIRE_PIECE];
 	ssize_t n;
 
 	n = read(wire_fd, piece, sizeof(piece));

@@ -58,6 +58,18 @@ plan_add_all(struct plan *plan, const char *const *args)
 		plan_add(plan, *args);
 }
 
+void
+plan_clear(struct plan *plan)
+{
+	size_t i;
+
+	for (i = 0; i < plan->count; i++)
+		free(plan->args[i]);
+	free(plan->args);
+	plan->args = NULL;
+	plan->count = 0;
+}
+
 /* Whether "path" is "base" or below it. */
 static bool
 within(const char *path, const char *base)
@@ -364,6 +376,16 @@ mount_all(struct work *work)
 		    "/", NULL });
 }
 
+static void
+work_clear(struct work *work)
+{
+	size_t i;
+
+	for (i = 0; i < work->count; i++)
+		free(work->entries[i].path);
+	free(work->entries);
+}
+
 int
 plan_make(struct plan *plan, struct span rules, int network,
     const struct plan_looks *looks)
@@ -379,13 +401,16 @@ plan_make(struct plan *plan, struct span rules, int network,
 	 */
 	if (add_rules(&work, rules, true) == -1 ||
 	    add_rules(&work, rules, true) == -1 ||
-	    add_rules(&work, rules, false) == -1)
+	    add_rules(&work, rules, false) == -1) {
+		work_clear(&work);
 		return -1;
+	}
 	pin_all(&work);
 	if (work.count > 0)
 		qsort(work.entries, work.count, sizeof(*work.entries),
 		    entry_cmp);
 	mount_all(&work);
+	work_clear(&work);
 	plan_add_all(plan, always);
 	if (!network)
 		plan_add(plan, "--unshare-net");

@@ -42,11 +42,12 @@ struct plan {
 
 /*
  * Make a plan from "rules" (records, struct fields_RULE, absolute paths).
- * Returns 0, or -1 with "why" set.  What is allocated stays until the process
- * becomes another.
+ * Returns 0, or -1 with "why" set; plan_clear() frees the arguments either way.
  */
 int plan_make(struct plan *plan, struct span rules, int network,
     const struct plan_looks *looks);
+
+void plan_clear(struct plan *plan);
 
 /* Append one argument, or several up to a NULL. */
 void plan_add(struct plan *plan, const char *arg);

@@ -11,7 +11,10 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/unix.h"
+#include "gateway/crowd.h"
 #include "gateway/gateway.h"
+#include "gateway/tls.h"
+#include "gateway/transport.h"
 #include "gateway/ws.h"
 #include "gateway/wsframe.h"
 
@@ -137,6 +140,14 @@ conn_displace(struct conn *c, int code, const char *text)
 }
 
 void
+conn_settle(struct conn *c)
+{
+	if (c->source != NULL)
+		crowd_leave(c->gw->crowd, c->source);
+	c->source = NULL;
+}
+
+void
 conn_lost(struct conn *c)
 {
 	if (c->state == CONN_DEAD)
@@ -149,6 +160,8 @@ conn_lost(struct conn *c)
 	c->reading = false;
 	unix_close(&c->fd);
 	outq_clear(&c->out);
+	conn_settle(c);
+	conn_weigh(c);
 	conns_remove(c);
 	listeners_room(c->gw->listeners);
 }
@@ -158,6 +171,9 @@ conn_start(struct conn *c)
 {
 	struct event_base *base = c->gw->base;
 
+	if (listener_start_tls(c->listener, c->fd, &c->tls) == -1)
+		return -1;
+	c->io = c->tls == NULL ? &transport_plain : tls_engine->transport;
 	c->ev_read = event_new(base, c->fd, EV_READ | EV_PERSIST, conn_read_cb, c);
 	c->ev_write = event_new(base, c->fd, EV_WRITE | EV_PERSIST, conn_write_cb,
 	    c);
@@ -168,15 +184,20 @@ conn_start(struct conn *c)
 }
 
 int
-conn_new(struct gateway *gw, int fd)
+conn_new(struct gateway *gw, const struct listener *listener,
+    struct crowd_source *source, int fd)
 {
 	struct conn *c = calloc(1, sizeof(*c));
 
 	if (c == NULL) {
+		if (source != NULL)
+			crowd_leave(gw->crowd, source);
 		close(fd);
 		return -1;
 	}
 	c->gw = gw;
+	c->listener = listener;
+	c->source = source;
 	c->fd = fd;
 	c->state = CONN_HEAD;
 	c->since = clock_ms();
@@ -198,6 +219,9 @@ conn_free(struct conn *c)
 	for (i = 0; i < sizeof(events) / sizeof(events[0]); i++)
 		if (events[i] != NULL)
 			event_free(events[i]);
+	conn_settle(c);
+	if (c->tls != NULL)
+		tls_engine->session_free(c->tls);
 	ws_free(c->ws);
 	free(c->head);
 	free(c->greeting);

@@ -2,8 +2,11 @@
 /* What goes in and out of one client's socket, and what stops it. */
 #include "config.h"
 
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+
+#include <linux/sockios.h>
 
 #include <errno.h>
 #include <stdlib.h>
@@ -13,6 +16,7 @@
 
 #include "common/clock.h"
 #include "gateway/gateway.h"
+#include "gateway/transport.h"
 #include "gateway/ws.h"
 
 #define READ_SIZE (256 * 1024)
@@ -25,6 +29,54 @@
  */
 static uint8_t buffer[READ_SIZE];
 
+static ssize_t
+plain_read(struct conn *c, void *bytes, size_t len)
+{
+	return recv(c->fd, bytes, len, 0);
+}
+
+static enum transport_wrote
+plain_write(struct conn *c)
+{
+	struct iovec iov[WRITE_IOV];
+	ssize_t n;
+
+	n = writev(c->fd, iov, outq_peek(&c->out, iov, WRITE_IOV));
+	if (n == -1 && errno != EAGAIN && errno != EINTR)
+		return TRANSPORT_FAILED;
+	if (n > 0)
+		outq_drain(&c->out, (size_t)n);
+	return n > 0 && c->out.len == 0 ? TRANSPORT_ALL : TRANSPORT_FULL;
+}
+
+static size_t
+plain_unwritten(const struct conn *c)
+{
+	(void)c;
+	return 0;
+}
+
+static bool
+plain_unread(const struct conn *c)
+{
+	(void)c;
+	return false;
+}
+
+static void
+plain_finish(struct conn *c)
+{
+	(void)c;
+}
+
+const struct transport transport_plain = {
+	.read = plain_read,
+	.write = plain_write,
+	.unwritten = plain_unwritten,
+	.unread = plain_unread,
+	.finish = plain_finish,
+};
+
 struct outq *
 conn_replies(struct conn *c)
 {
@@ -34,10 +86,28 @@ conn_replies(struct conn *c)
 	return held != NULL ? held : &c->out;
 }
 
-uint64_t
-conn_written(const struct conn *c)
+size_t
+conn_unwritten(const struct conn *c)
 {
-	return c->out.put - c->out.len;
+	return c->out.len + c->io->unwritten(c);
+}
+
+/*
+ * Every byte that waits, encrypted or not, stands for at most one of the
+ * queue's; and a record of which only the beginning has left, for nothing.
+ */
+uint64_t
+conn_left(const struct conn *c)
+{
+	uint64_t taken = c->out.put - c->out.len, waiting;
+	int queued;
+
+	if (ioctl(c->fd, SIOCOUTQ, &queued) == -1 || queued < 0)
+		return 0;
+	waiting = (uint64_t)queued + c->io->unwritten(c);
+	if (waiting > 0)
+		waiting += c->io->record;
+	return waiting < taken ? taken - waiting : 0;
 }
 
 bool
@@ -71,7 +141,7 @@ conn_update(struct conn *c)
 	c->reading = wants;
 	if (wants) {
 		event_add(c->ev_read, NULL);
-		if (c->rest != NULL)
+		if (c->rest != NULL || c->io->unread(c))
 			event_active(c->ev_read, EV_READ, 0);
 	} else {
 		event_del(c->ev_read);
@@ -104,13 +174,13 @@ conn_input(struct conn *c, uint8_t *bytes, size_t len)
 
 	if (c->state == CONN_HEAD) {
 		upgrade_input(c, bytes, len);
-		return;
+	} else if (c->ws != NULL) {
+		used = ws_feed(c->ws, bytes, len);
+		if (c->state != CONN_DEAD)
+			keep_rest(c, bytes + used, len - used);
 	}
-	if (c->ws == NULL)
-		return;
-	used = ws_feed(c->ws, bytes, len);
 	if (c->state != CONN_DEAD)
-		keep_rest(c, bytes + used, len - used);
+		conn_weigh(c);
 }
 
 /* What was kept comes before what is read. */
@@ -132,7 +202,7 @@ input_rest(struct conn *c)
 static bool
 conn_read(struct conn *c)
 {
-	ssize_t n = recv(c->fd, buffer, sizeof(buffer), 0);
+	ssize_t n = c->io->read(c, buffer, sizeof(buffer));
 
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return false;
@@ -167,8 +237,8 @@ conn_read_cb(int fd, short what, void *arg)
 		relay_flush(c->relay);
 	conn_flush(c);
 	/* The relay may have clogged, or what was kept may be wanted. */
-	if (c->state != CONN_DEAD && c->rest != NULL && c->reading &&
-	    conn_wants(c))
+	if (c->state != CONN_DEAD && c->reading && conn_wants(c) &&
+	    (c->rest != NULL || c->io->unread(c)))
 		event_active(c->ev_read, EV_READ, 0);
 }
 
@@ -178,6 +248,14 @@ write_later(struct conn *c)
 	if (!c->writing)
 		event_add(c->ev_write, NULL);
 	c->writing = true;
+}
+
+static void
+write_no_more(struct conn *c)
+{
+	if (c->writing)
+		event_del(c->ev_write);
+	c->writing = false;
 }
 
 void
@@ -195,33 +273,23 @@ conn_write_cb(int fd, short what, void *arg)
 static bool
 conn_write(struct conn *c)
 {
-	struct iovec iov[WRITE_IOV];
-	ssize_t n;
-
 	if (c->blocked)
 		return false;
-	n = writev(c->fd, iov, outq_peek(&c->out, iov, WRITE_IOV));
-	if (n == -1 && errno != EAGAIN && errno != EINTR) {
-		conn_lost(c);
-		return false;
-	}
-	if (n > 0)
-		outq_drain(&c->out, (size_t)n);
-	if (n > 0 && c->out.len == 0)
+	switch (c->io->write(c)) {
+	case TRANSPORT_ALL:
 		return true;
-	c->blocked = true;
-	write_later(c);
+	case TRANSPORT_FULL:
+		c->blocked = true;
+		write_later(c);
+		return false;
+	case TRANSPORT_READ_FIRST:
+		write_no_more(c);
+		return false;
+	case TRANSPORT_FAILED:
+		break;
+	}
+	conn_lost(c);
 	return false;
-}
-
-static void
-conn_shut(struct conn *c)
-{
-	if (c->shut)
-		return;
-	c->shut = true;
-	if (shutdown(c->fd, SHUT_WR) == -1)
-		conn_lost(c);
 }
 
 /* Make frames of what waits and write them, as long as they are taken. */
@@ -233,15 +301,30 @@ conn_push(struct conn *c)
 	do {
 		if (c->relay != NULL)
 			relay_refill(c->relay);
-	} while (c->out.len > 0 && conn_write(c));
+	} while (conn_unwritten(c) > 0 && conn_write(c));
+}
+
+static void
+conn_shut(struct conn *c)
+{
+	if (c->shut)
+		return;
+	if (!c->finished) {
+		c->finished = true;
+		c->io->finish(c);
+		conn_push(c);
+		if (c->state == CONN_DEAD || conn_unwritten(c) > 0)
+			return;
+	}
+	c->shut = true;
+	if (shutdown(c->fd, SHUT_WR) == -1)
+		conn_lost(c);
 }
 
 static void
 conn_drained(struct conn *c)
 {
-	if (c->writing)
-		event_del(c->ev_write);
-	c->writing = false;
+	write_no_more(c);
 	if (c->ws != NULL)
 		ws_flush(c->ws);
 	if (c->out.len > 0)
@@ -256,7 +339,7 @@ conn_flush(struct conn *c)
 	conn_push(c);
 	if (c->state == CONN_DEAD)
 		return;
-	if (c->out.len == 0)
+	if (conn_unwritten(c) == 0)
 		conn_drained(c);
 	if (c->relay != NULL)
 		relay_settle(c->relay);

@@ -9,7 +9,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
-#include <errno.h>
+#include <poll.h>
 #include <string.h>
 
 #include <event2/event.h>
@@ -44,7 +44,7 @@ conn_untaken(const struct conn *c)
 
 	if (ioctl(c->fd, SIOCOUTQ, &queued) == -1)
 		queued = 0;
-	return queued > 0 || c->out.len > 0;
+	return queued > 0 || conn_unwritten(c) > 0;
 }
 
 /* Who was displaced while it did not read is waited for. */
@@ -102,14 +102,13 @@ conn_gone(const struct conn *c)
 {
 	struct tcp_info info;
 	socklen_t len = sizeof(info);
-	ssize_t n;
-	char byte;
+	struct pollfd pfd = { .fd = c->fd };
 
 	memset(&info, 0, sizeof(info));
 	if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0)
 		return info.tcpi_state != TCP_ESTABLISHED;
-	n = recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-	return n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR);
+	/* A local one, then: its end shows behind what it has left. */
+	return poll(&pfd, 1, 0) == 1 && (pfd.revents & (POLLHUP | POLLERR));
 }
 
 /*
@@ -126,7 +125,7 @@ conn_slow(const struct conn *c)
 	if (!conn_untaken(c))
 		return false;
 	if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &len) == -1)
-		return false;
+		return !conn_gone(c);
 	return info.tcpi_state == TCP_ESTABLISHED &&
 	    info.tcpi_retransmits == 0 && info.tcpi_probes <= 1;
 }

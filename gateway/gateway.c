@@ -7,6 +7,7 @@
 #include <event2/event.h>
 
 #include "common/log.h"
+#include "gateway/crowd.h"
 #include "gateway/gateway.h"
 #include "gateway/rpc.h"
 #include "gateway/ws.h"
@@ -44,10 +45,11 @@ gateway_init(struct gateway *gw, struct event_base *base,
 	gw->parser = rpc_parser_new();
 	gw->upstream = upstream_new(gw);
 	gw->listeners = listeners_new(gw);
+	gw->crowd = crowd_new();
 	gw->ev_bury = event_new(base, -1, 0, bury_cb, gw);
 	gw->ev_stop = event_new(base, -1, 0, stop_cb, gw);
 	if (gw->parser == NULL || gw->upstream == NULL ||
-	    gw->listeners == NULL || gw->ev_bury == NULL ||
+	    gw->listeners == NULL || gw->crowd == NULL || gw->ev_bury == NULL ||
 	    gw->ev_stop == NULL) {
 		gateway_clear(gw);
 		return -1;
@@ -71,6 +73,7 @@ gateway_clear(struct gateway *gw)
 	drop_all(gw);
 	sup_free(gw->sup);
 	listeners_free(gw->listeners);
+	crowd_free(gw->crowd);
 	upstream_free(gw->upstream);
 	rpc_parser_free(gw->parser);
 	if (gw->ev_bury != NULL)

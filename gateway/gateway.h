@@ -18,13 +18,18 @@
 #include "gateway/outq.h"
 #include "gateway/state.h"
 
+struct crowd;
+struct crowd_source;
 struct event;
 struct event_base;
+struct listener;
 struct listeners;
 struct relay;
 struct rpc_id;
 struct rpc_parser;
 struct sup;
+struct tls_session;
+struct transport;
 struct upstream;
 struct ws;
 
@@ -33,6 +38,9 @@ struct ws;
 
 /* Output is put into frames while less than this many bytes wait. */
 #define CONN_STAGE (128 * 1024)
+
+/* Incomplete messages of all clients together, in bytes. */
+#define GATEWAY_HELD_MAX ((size_t)256 * 1024 * 1024)
 
 /* Where the answers of a runner end its attachment, in bytes waiting. */
 #define CONN_ANSWERS_MAX (16 * 1024 * 1024)
@@ -49,6 +57,8 @@ struct gateway_config {
 	uint64_t pong_ms;
 	uint64_t handshake_ms;	/* for the head; for initialize */
 	uint32_t max_connections;
+	size_t held_max;	/* bytes of incomplete messages */
+	uint32_t per_address;	/* who are not let in yet; 0: any number */
 };
 
 RB_HEAD(conn_sessions, conn);
@@ -59,6 +69,7 @@ struct gateway {
 	struct gateway_config config;
 	struct rpc_parser *parser;
 	struct listeners *listeners;
+	struct crowd *crowd;
 	struct upstream *upstream;
 	struct sup *sup;
 
@@ -67,6 +78,7 @@ struct gateway {
 	struct conn **slots;		/* by the low bits of the handle */
 	size_t nslots, nconns;
 	uint64_t serial;
+	size_t held;		/* bytes of requests that are not complete */
 	struct conn_list dead;
 	struct event *ev_bury;
 
@@ -98,7 +110,12 @@ struct conn {
 	bool shut;		/* nothing more is sent */
 	bool displaced;		/* its Close is all that it still gets */
 	bool pinged;		/* and not heard since */
+	bool finished;		/* and that has been said */
 	struct event *ev_read, *ev_write, *ev_timer;
+	const struct transport *io;
+	struct tls_session *tls; /* NULL: none */
+	const struct listener *listener;
+	struct crowd_source *source; /* until it is let in */
 	struct ws *ws;
 	uint8_t *head;		/* an incomplete request head */
 	size_t head_len;
@@ -106,6 +123,7 @@ struct conn {
 	size_t greeting_len;
 	uint8_t *rest;		/* read and not looked at */
 	size_t rest_len;
+	size_t held;		/* its part of the gateway's */
 	struct outq out;
 	uint64_t since;		/* when the state began, ms */
 	uint64_t ping_at;	/* when the next ping goes, or the last went */
@@ -147,8 +165,15 @@ void conns_bury(struct gateway *gw);
 
 /* conn.c: one client.  After any of these it may be CONN_DEAD. */
 
-/* Serve an accepted socket, owned from now on; -1 when memory is out. */
-int conn_new(struct gateway *gw, int fd);
+/*
+ * Serve a socket accepted by "listener" from "source" (NULL: not counted),
+ * both owned from now on; -1 when memory is out.
+ */
+int conn_new(struct gateway *gw, const struct listener *listener,
+    struct crowd_source *source, int fd);
+
+/* It has been let in, or is gone: its source has one less to wait for. */
+void conn_settle(struct conn *c);
 
 /* The other end is gone, or not worth a word. */
 void conn_lost(struct conn *c);
@@ -189,8 +214,21 @@ bool conn_piled(const struct conn *c);
 /* Where answers go: never into the middle of a fragmented message. */
 struct outq *conn_replies(struct conn *c);
 
-/* Bytes that have been given to the client's socket since it began. */
-uint64_t conn_written(const struct conn *c);
+/* Bytes that wait here to be written. */
+size_t conn_unwritten(const struct conn *c);
+
+/*
+ * How many of the bytes ever put into its queue the kernel has seen arrive,
+ * or fewer.
+ */
+uint64_t conn_left(const struct conn *c);
+
+
+/*
+ * connheld.c: what it has begun to say has changed; when that is too much
+ * with all others', the one with most of it is ended.
+ */
+void conn_weigh(struct conn *c);
 
 void conn_read_cb(int fd, short what, void *arg);
 void conn_write_cb(int fd, short what, void *arg);
@@ -261,7 +299,21 @@ void upstream_leave(struct upstream *u, struct conn *c);
 /* listen.c: accepting. */
 struct listeners *listeners_new(struct gateway *gw);
 void listeners_free(struct listeners *l);
-int listeners_add(struct listeners *l, int fd);
+/* A listening socket, owned from now on, by its address as text. */
+int listeners_add(struct listeners *l, struct span name, struct span origins,
+    int fd);
+/* Other origins, or certificates and key, for one that is known; or why not. */
+int listeners_set_origins(struct listeners *l, struct span name,
+    struct span origins);
+const char *listeners_set_tls(struct listeners *l, struct span name,
+    int chain, int key);
+/* The name of one that cannot serve yet, or NULL. */
+const char *listeners_unready(const struct listeners *l);
+/* Allowed origins in their normal form, NULL at the end. */
+const char *const *listener_origins(const struct listener *one);
+/* A new session if it is TLS that is spoken; -1: no memory. */
+int listener_start_tls(const struct listener *one, int fd,
+    struct tls_session **session);
 void listeners_stop(struct listeners *l);
 /* A connection has ended: there may be room for another. */
 void listeners_room(struct listeners *l);

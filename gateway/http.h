@@ -78,7 +78,7 @@ enum http_parsed http_parse(const char *bytes, size_t len,
     struct http_head *head);
 
 struct http_policy {
-	const char *const *origins; /* allowed ones, NULL ends; NULL: none */
+	const char *const *origins; /* see listener_origins(); NULL: none */
 	bool ready;		/* whether /readyz answers 200, else 503 */
 };
 

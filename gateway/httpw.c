@@ -9,6 +9,7 @@
 #include <sha1.h>
 
 #include "common/base64.h"
+#include "common/origin.h"
 #include "gateway/http.h"
 
 /* RFC 6455 section 1.3. */
@@ -24,13 +25,17 @@ path_is(const struct http_head *head, const char *path)
 static bool
 origin_refused(const struct http_head *head, const struct http_policy *policy)
 {
+	struct span text = { (const uint8_t *)head->origin.at,
+		head->origin.len };
+	char origin[ORIGIN_SIZE];
 	const char *const *o;
 
 	if (head->origin.at == NULL)
 		return false;
+	if (origin_normalise(text, origin) != NULL)
+		return true;
 	for (o = policy->origins; o != NULL && *o != NULL; o++)
-		if (strlen(*o) == head->origin.len &&
-		    memcmp(*o, head->origin.at, head->origin.len) == 0)
+		if (strcmp(*o, origin) == 0)
 			return false;
 	return true;
 }

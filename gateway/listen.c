@@ -15,13 +15,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <event2/event.h>
 
 #include "common/log.h"
+#include "common/origin.h"
 #include "common/unix.h"
+#include "gateway/crowd.h"
 #include "gateway/gateway.h"
+#include "gateway/http.h"
+#include "gateway/tls.h"
 
 /* Connections taken before others get a turn. */
 #define TURN_MAX 64
@@ -38,16 +43,25 @@
  */
 #define SEND_BUFFER (192 * 1024)
 
+#define SECURE "wss://"
+
+/* One in so many connections may be of this host and not let in yet. */
+#define LOCAL_SHARE 4
+
 struct listener {
 	struct listener *next;
 	struct listeners *all;
 	struct event *ev;
 	int fd;
+	char *name;
+	char **origins;		/* NULL at the end, or NULL */
+	bool secure;		/* speaks TLS */
+	struct tls_context *tls; /* NULL: cannot yet */
 };
 
 struct listeners {
 	struct gateway *gw;
-	struct listener *first;
+	struct listener *first;	/* those stopped, too: clients know them */
 	struct event *ev_resume;
 	int reserve;		/* a descriptor kept for refusing, or -1 */
 	bool paused;
@@ -67,11 +81,32 @@ listeners_new(struct gateway *gw)
 }
 
 static void
-listener_free(struct listener *one)
+origins_free(char **origins)
+{
+	size_t i;
+
+	for (i = 0; origins != NULL && origins[i] != NULL; i++)
+		free(origins[i]);
+	free(origins);
+}
+
+static void
+listener_stop(struct listener *one)
 {
 	if (one->ev != NULL)
 		event_free(one->ev);
+	one->ev = NULL;
 	unix_close(&one->fd);
+}
+
+static void
+listener_free(struct listener *one)
+{
+	listener_stop(one);
+	if (one->tls != NULL)
+		tls_engine->context_free(one->tls);
+	origins_free(one->origins);
+	free(one->name);
 	free(one);
 }
 
@@ -80,18 +115,21 @@ listeners_stop(struct listeners *l)
 {
 	struct listener *one;
 
-	while ((one = l->first) != NULL) {
-		l->first = one->next;
-		listener_free(one);
-	}
+	for (one = l->first; one != NULL; one = one->next)
+		listener_stop(one);
 }
 
 void
 listeners_free(struct listeners *l)
 {
+	struct listener *one;
+
 	if (l == NULL)
 		return;
-	listeners_stop(l);
+	while ((one = l->first) != NULL) {
+		l->first = one->next;
+		listener_free(one);
+	}
 	if (l->ev_resume != NULL)
 		event_free(l->ev_resume);
 	unix_close(&l->reserve);
@@ -105,7 +143,22 @@ pause_all(struct listeners *l)
 
 	l->paused = true;
 	for (one = l->first; one != NULL; one = one->next)
-		event_del(one->ev);
+		if (one->ev != NULL)
+			event_del(one->ev);
+}
+
+/* A client of one that has no certificates yet could only be turned away. */
+static bool
+is_ready(const struct listener *one)
+{
+	return !one->secure || one->tls != NULL;
+}
+
+static void
+listener_watch(struct listener *one)
+{
+	if (one->ev != NULL && is_ready(one))
+		event_add(one->ev, NULL);
 }
 
 static void
@@ -115,7 +168,7 @@ resume_all(struct listeners *l)
 
 	l->paused = false;
 	for (one = l->first; one != NULL; one = one->next)
-		event_add(one->ev, NULL);
+		listener_watch(one);
 }
 
 static bool
@@ -139,7 +192,7 @@ resume_cb(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (l->reserve == -1 && l->first != NULL)
+	if (l->reserve == -1 && l->first != NULL && l->first->fd != -1)
 		l->reserve = fcntl(l->first->fd, F_DUPFD_CLOEXEC, 0);
 	if (!is_full(l))
 		resume_all(l);
@@ -176,17 +229,68 @@ is_transient(int error)
 	    error == EHOSTUNREACH || error == ENETUNREACH;
 }
 
+/*
+ * Those on this host are told apart by nothing before they are let in, and
+ * may be a proxy: they share more, but leave room for the rest.
+ */
+static size_t
+most_of(const struct gateway_config *config, const struct sockaddr *from)
+{
+	size_t most = config->per_address;
+
+	if (crowd_is_local(from) &&
+	    most < config->max_connections / LOCAL_SHARE)
+		most = config->max_connections / LOCAL_SHARE;
+	return most;
+}
+
+/* It may not even read this; nothing here waits for it to do so. */
+static void
+turn_away(const struct listener *one, int fd)
+{
+	char text[HTTP_ANSWER_MAX];
+	ssize_t len = http_format_answer(text, sizeof(text), 503,
+	    "too many connections from there, try again\n", false);
+
+	log_debug("conn", "too many connections from one address");
+	if (!one->secure && len > 0)
+		(void)send(fd, text, (size_t)len, MSG_DONTWAIT);
+	close(fd);
+}
+
+static void
+welcome(struct listeners *l, const struct listener *one,
+    const struct sockaddr *from, int fd)
+{
+	const struct gateway_config *config = &l->gw->config;
+	struct crowd_source *source = NULL;
+
+	if (config->per_address > 0) {
+		source = crowd_enter(l->gw->crowd, from,
+		    most_of(config, from));
+		if (source == NULL) {
+			turn_away(one, fd);
+			return;
+		}
+	}
+	if (conn_new(l->gw, one, source, fd) == -1)
+		log_warnx("no memory for a connection");
+}
+
 /* One connection; false when there is none, or not now. */
 static bool
-accept_one(struct listeners *l, int listener)
+accept_one(struct listeners *l, const struct listener *one)
 {
-	int fd;
+	struct sockaddr_storage from = { .ss_family = AF_UNIX };
+	struct sockaddr *sa = (struct sockaddr *)&from;
+	socklen_t len = sizeof(from);
+	int fd, listener = one->fd;
 
 	if (is_full(l)) {
 		pause_all(l);
 		return false;
 	}
-	fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	fd = accept4(listener, sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd == -1 && is_transient(errno))
 		return true;
 	if (fd == -1) {
@@ -195,8 +299,7 @@ accept_one(struct listeners *l, int listener)
 		return false;
 	}
 	l->complained = false;
-	if (conn_new(l->gw, fd) == -1)
-		log_warnx("no memory for a connection");
+	welcome(l, one, sa, fd);
 	return true;
 }
 
@@ -206,9 +309,10 @@ accept_cb(evutil_socket_t fd, short what, void *arg)
 	struct listener *one = arg;
 	int i;
 
+	(void)fd;
 	(void)what;
 	for (i = 0; i < TURN_MAX; i++)
-		if (!accept_one(one->all, fd))
+		if (!accept_one(one->all, one))
 			break;
 }
 
@@ -216,30 +320,85 @@ accept_cb(evutil_socket_t fd, short what, void *arg)
 static void
 set_options(int fd)
 {
-	int on = 1, size = SEND_BUFFER;
+	int on = 1, size = SEND_BUFFER, domain = AF_UNSPEC;
+	socklen_t len = sizeof(domain);
 
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 &&
+	    domain == AF_UNIX)
+		return;
 	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == -1 ||
 	    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)) == -1)
 		log_warn("listener's options");
 }
 
-int
-listeners_add(struct listeners *l, int fd)
+static char **
+origins_take(struct span list)
+{
+	size_t n = proto_list_count(list), i = 0;
+	char **origins = calloc(n + 1, sizeof(*origins));
+	char text[ORIGIN_SIZE];
+	struct span item;
+
+	while (origins != NULL && proto_list_next(&list, &item)) {
+		/* Who sends it has checked it. */
+		if (origin_normalise(item, text) != NULL)
+			continue;
+		origins[i] = strdup(text);
+		if (origins[i++] == NULL) {
+			origins_free(origins);
+			return NULL;
+		}
+	}
+	return origins;
+}
+
+static struct listener *
+find(const struct listeners *l, struct span name)
+{
+	struct listener *one;
+
+	for (one = l->first; one != NULL; one = one->next)
+		if (strlen(one->name) == name.len &&
+		    memcmp(one->name, name.p, name.len) == 0)
+			break;
+	return one;
+}
+
+static struct listener *
+listener_new(struct listeners *l, struct span name, struct span origins,
+    int fd)
 {
 	struct listener *one = calloc(1, sizeof(*one));
 
 	if (one == NULL) {
 		close(fd);
-		return -1;
+		return NULL;
 	}
 	one->all = l;
 	one->fd = fd;
+	one->name = strndup((const char *)name.p, name.len);
+	one->origins = origins_take(origins);
 	one->ev = event_new(l->gw->base, fd, EV_READ | EV_PERSIST, accept_cb,
 	    one);
+	if (one->name == NULL || one->origins == NULL || one->ev == NULL) {
+		listener_free(one);
+		return NULL;
+	}
+	one->secure = strncmp(one->name, SECURE, strlen(SECURE)) == 0;
+	return one;
+}
+
+int
+listeners_add(struct listeners *l, struct span name, struct span origins,
+    int fd)
+{
+	struct listener *one = listener_new(l, name, origins, fd);
+
+	if (one == NULL)
+		return -1;
 	if (l->ev_resume == NULL)
 		l->ev_resume = event_new(l->gw->base, -1, 0, resume_cb, l);
-	if (one->ev == NULL || l->ev_resume == NULL ||
-	    unix_nonblock(fd) == -1) {
+	if (l->ev_resume == NULL || unix_nonblock(fd) == -1) {
 		listener_free(one);
 		return -1;
 	}
@@ -249,6 +408,70 @@ listeners_add(struct listeners *l, int fd)
 	if (l->reserve == -1)
 		l->reserve = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (!l->paused)
-		event_add(one->ev, NULL);
+		listener_watch(one);
 	return 0;
+}
+
+int
+listeners_set_origins(struct listeners *l, struct span name,
+    struct span list)
+{
+	struct listener *one = find(l, name);
+	char **origins = one == NULL ? NULL : origins_take(list);
+
+	if (origins == NULL)
+		return -1;
+	origins_free(one->origins);
+	one->origins = origins;
+	return 0;
+}
+
+const char *
+listeners_set_tls(struct listeners *l, struct span name, int chain, int key)
+{
+	static char why[TLS_WHY_SIZE];
+	struct listener *one = find(l, name);
+	struct tls_context *tls;
+
+	if (one == NULL || !one->secure)
+		return "certificates for what is no wss:// listener";
+	if (tls_engine == NULL)
+		return "this gateway has no TLS";
+	tls = tls_engine->context_new(chain, key, why);
+	if (tls == NULL)
+		return why;
+	if (one->tls != NULL)
+		tls_engine->context_free(one->tls);
+	one->tls = tls;
+	if (!l->paused)
+		listener_watch(one);
+	return NULL;
+}
+
+const char *
+listeners_unready(const struct listeners *l)
+{
+	const struct listener *one;
+
+	for (one = l->first; one != NULL; one = one->next)
+		if (!is_ready(one))
+			return one->name;
+	return NULL;
+}
+
+const char *const *
+listener_origins(const struct listener *one)
+{
+	return (const char *const *)one->origins;
+}
+
+int
+listener_start_tls(const struct listener *one, int fd,
+    struct tls_session **session)
+{
+	*session = NULL;
+	if (!one->secure)
+		return 0;
+	*session = tls_engine->session_new(one->tls, fd);
+	return *session == NULL ? -1 : 0;
 }

@@ -17,6 +17,7 @@
 #include "common/sandbox.h"
 #include "common/xmalloc.h"
 #include "gateway/gateway.h"
+#include "gateway/tls.h"
 
 /*
  * Descriptors: what a client takes at most, and what the process needs
@@ -78,6 +79,8 @@ take_config(struct gateway_config *config)
 		.pong_ms = m->pong_ms,
 		.handshake_ms = m->handshake_ms,
 		.max_connections = m->max_connections,
+		.held_max = GATEWAY_HELD_MAX,
+		.per_address = m->per_address,
 	};
 	if (m->has_root_dir)
 		root = string_of(m->root_dir);
@@ -134,6 +137,8 @@ main(void)
 	role_close_from(ROLE_CONTROL_FD + 1);
 	take_config(&config);
 	limit_connections(&config);
+	if (tls_engine != NULL && tls_engine->begin() == -1)
+		fatalx("cannot set up TLS");
 	role_no_new_privs();
 	base = event_base_new();
 	if (base == NULL || gateway_init(&gw, base, &config) == -1)

@@ -5,11 +5,8 @@
  */
 #include "config.h"
 
-#include <sys/ioctl.h>
 #include <sys/queue.h>
 #include <sys/uio.h>
-
-#include <linux/sockios.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -168,13 +165,9 @@ static void
 relay_ask(struct relay *relay)
 {
 	struct fields_GR_ACK ack = { 0 };
-	uint64_t gone = conn_written(relay->conn);
 	uint64_t before = relay->credit.returned;
-	int queued = 0;
 
-	if (ioctl(relay->conn->fd, SIOCOUTQ, &queued) == 0 && queued > 0)
-		gone = (uint64_t)queued < gone ? gone - (uint64_t)queued : 0;
-	credit_settle(&relay->credit, gone);
+	credit_settle(&relay->credit, conn_left(relay->conn));
 	if (relay->credit.returned != before)
 		relay->ask_ms = ASK_SOON;
 	if (!credit_due(&relay->credit, &ack.total))

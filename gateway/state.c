@@ -34,7 +34,7 @@ static const struct conn_state_row rows[CONN_STATES] = {
 		.name = "attaching",
 		.limit = CONN_LIMIT_BROKER,
 		.expiry = CONN_EXPIRY_CLOSE,
-		.code = 1013,
+		.code = WS_CODE_TRY_LATER,
 		.text = "the session broker does not answer, try again",
 		.websocket = true,
 	},

@@ -6,6 +6,7 @@
 
 #include "common/chan.h"
 #include "common/log.h"
+#include "common/unix.h"
 #include "gateway/gateway.h"
 
 struct sup {
@@ -16,14 +17,44 @@ struct sup {
 static void
 on_listener(void *arg, const union proto_any *msg, struct chan_fds *fds)
 {
+	const struct fields_SG_LISTENER *m = &msg->SG_LISTENER;
 	struct sup *sup = arg;
 	char text[LOG_CLEAN_SIZE];
 
-	log_clean(text, msg->SG_LISTENER.listener.p,
-	    msg->SG_LISTENER.listener.len);
-	if (listeners_add(sup->gw->listeners, chan_take_fd(fds, 0)) == -1)
+	log_clean(text, m->listener.p, m->listener.len);
+	if (fds->count == 0) {
+		if (listeners_set_origins(sup->gw->listeners, m->listener,
+		    m->origins) == -1)
+			log_warnx("%s: other origins for what is not served",
+			    text);
+		return;
+	}
+	if (listeners_add(sup->gw->listeners, m->listener, m->origins,
+	    chan_take_fd(fds, 0)) == -1)
 		fatalx("cannot serve %s", text);
 	log_debug("sup", "serving %s", text);
+}
+
+/* The first ones must do; afterwards there are those in use. */
+static void
+on_tls(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	struct span name = msg->SG_TLS.listener;
+	int chain = chan_take_fd(fds, 0), key = chan_take_fd(fds, 1);
+	struct sup *sup = arg;
+	char text[LOG_CLEAN_SIZE];
+	const char *wrong;
+
+	log_clean(text, name.p, name.len);
+	wrong = listeners_set_tls(sup->gw->listeners, name, chain, key);
+	unix_close(&chain);
+	unix_close(&key);
+	if (wrong == NULL)
+		log_debug("sup", "%s: certificates taken", text);
+	else if (chan_phase(sup->chan) == PHASE_START)
+		fatalx("%s: %s", text, wrong);
+	else
+		log_warnx("%s: %s; it goes on with those it has", text, wrong);
 }
 
 /* With the broker's channel everything is there that serving takes. */
@@ -40,6 +71,9 @@ on_broker(void *arg, const union proto_any *msg, struct chan_fds *fds)
 	upstream_connect(sup->gw->upstream, chan_take_fd(fds, 0));
 	if (chan_phase(sup->chan) != PHASE_START)
 		return;
+	if (listeners_unready(sup->gw->listeners) != NULL)
+		fatalx("%s: no certificates have come",
+		    listeners_unready(sup->gw->listeners));
 	chan_set_phase(sup->chan, PHASE_UP);
 	chan_send(sup->chan, MSG_GS_HELLO, &hello, NULL, 0);
 }
@@ -80,6 +114,7 @@ on_config(void *arg, const union proto_any *msg, struct chan_fds *fds)
 static const struct chan_handler handlers[] = {
 	{ MSG_SG_CONFIG, on_config },
 	{ MSG_SG_LISTENER, on_listener },
+	{ MSG_SG_TLS, on_tls },
 	{ MSG_SG_BROKER, on_broker },
 	{ MSG_SG_PING, on_ping },
 	{ MSG_SG_STOP, on_stop },

@@ -87,7 +87,7 @@ take_head(struct conn *c, const struct http_head *head, const uint8_t *bytes,
     size_t len)
 {
 	struct http_policy policy = {
-		.origins = NULL,
+		.origins = listener_origins(c->listener),
 		.ready = upstream_ready(c->gw->upstream) && !c->gw->stopping,
 	};
 	struct http_answer plain;
@@ -177,6 +177,7 @@ upgrade_admitted(struct conn *c)
 	}
 	free(c->greeting);
 	c->greeting = NULL;
+	conn_settle(c);
 	conn_move(c, CONN_EV_ADMITTED);
 	conn_flush(c);
 }

@@ -167,6 +167,15 @@ ws_fail(struct ws *ws, int code)
 }
 
 void
+ws_abort(struct ws *ws, int code, const char *reason)
+{
+	ws_close(ws, code, reason);
+	finish(ws, code, true);
+	drop_held(ws);
+	wsjudge_drop(ws);
+}
+
+void
 ws_client_closed(struct ws *ws, int code)
 {
 	ws_close(ws, code, NULL);

@@ -51,6 +51,7 @@ enum ws_code {
 	WS_CODE_TOO_BIG = 1009,
 	WS_CODE_INTERNAL = 1011,
 	WS_CODE_RESTART = 1012,
+	WS_CODE_TRY_LATER = 1013,
 	WS_CODE_TAKEN_OVER = 4001	/* the session is another's now */
 };
 
@@ -125,6 +126,12 @@ void ws_ping(struct ws *ws, const void *payload, size_t len);
  * come in are dropped; the client's Close is reported by closed_cb.
  */
 void ws_close(struct ws *ws, int code, const char *reason);
+
+/*
+ * The same, and take nothing more: the receiving side is over at once, which
+ * closed_cb tells, and holds no memory.  Not from within a callback.
+ */
+void ws_abort(struct ws *ws, int code, const char *reason);
 
 /* Whether Close has been sent: nothing may be sent any more. */
 bool ws_close_sent(const struct ws *ws);

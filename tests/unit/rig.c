@@ -303,6 +303,7 @@ rig_init(struct rig *rig)
 		.pong_ms = 60000,
 		.handshake_ms = 60000,
 		.max_connections = 64,
+		.held_max = GATEWAY_HELD_MAX,
 	};
 
 	memset(rig, 0, sizeof(*rig));
@@ -312,6 +313,7 @@ rig_init(struct rig *rig)
 	rig->base = event_base_new();
 	cr_assert_eq(gateway_init(&rig->gw, rig->base, &config), 0);
 	cr_assert_eq(listeners_add(rig->gw.listeners,
+	    span_str(RIG_LISTENER), (struct span){ 0 },
 	    listen_somewhere(&rig->port)), 0);
 	rig_broker(rig);
 }

@@ -17,6 +17,7 @@
 #include "gateway/ws.h"
 
 #define RIG_SESSION "00000000-0000-4000-8000-00000000000"	/* + a digit */
+#define RIG_LISTENER "ws://127.0.0.1:0"
 #define RIG_WAIT_MS 10000
 
 /* What the broker was told, counted by message. */

@@ -188,7 +188,7 @@ options_take(struct options *o, int argc, char **argv, uid_t uid, long cpus,
 		return;
 	if (o->config != NULL) {
 		conf_take_file(options_keys, options_nkeys, o, o->config,
-		    errors);
+		    &o->places, errors);
 		conf_take_args(options_keys, options_nkeys, o, argc, argv,
 		    &muted);
 	}
@@ -199,6 +199,8 @@ void
 options_clear(struct options *o)
 {
 	conf_clear(options_keys, options_nkeys, o);
+	conf_places_free(o->places);
+	o->places = NULL;
 	free(o->addrs);
 	o->addrs = NULL;
 }

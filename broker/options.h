@@ -47,6 +47,7 @@ struct options {
 
 	/* From "listen", after options_finish(); one for each. */
 	struct listen_addr *addrs;
+	struct conf_places *places;	/* of the file, NULL: none */
 };
 
 /* The table of all options, and how many there are. */

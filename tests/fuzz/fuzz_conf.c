@@ -51,7 +51,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memset(&options, 0, sizeof(options));
 	conf_init(options_keys, options_nkeys, &options);
 	conf_take_text(options_keys, options_nkeys, &options, "name",
-	    (const char *)data, size, &errors);
+	    (const char *)data, size, NULL, &errors);
 	for (i = 0; i < options_nkeys; i++)
 		check(&options, &options_keys[i]);
 	options_clear(&options);

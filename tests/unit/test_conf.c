@@ -22,9 +22,41 @@ struct sample {
 	struct conf_list list;
 	int word;
 	int typed;
+	struct conf_list map;
+	struct conf_pair pair;
+	uint64_t mode;
+	uint64_t maybe;
+	struct inner {
+		uint64_t deep;
+		char *name;
+	} inner;
+	struct conf_rows rows;
+};
+
+/* What "rows" holds. */
+struct row {
+	char *name;
+	struct conf_list who;
+	struct inner inner;
 };
 
 static const char *const words[] = { "red", "green", NULL };
+
+static const struct conf_key inner_keys[] = {
+	{ .name = "deep", .type = CONF_NUMBER, .min = 1, .max = 3,
+	    .preset = "2", .offset = offsetof(struct inner, deep) },
+	{ .name = "name", .type = CONF_STRING,
+	    .offset = offsetof(struct inner, name) },
+};
+
+static const struct conf_key row_keys[] = {
+	{ .name = "name", .type = CONF_STRING, .flags = CONF_REQUIRED,
+	    .offset = offsetof(struct row, name) },
+	{ .name = "who", .type = CONF_LIST, .flags = CONF_NUMERIC,
+	    .offset = offsetof(struct row, who) },
+	{ .name = "inner", .type = CONF_TABLE, .keys = inner_keys, .nkeys = 2,
+	    .offset = offsetof(struct row, inner) },
+};
 
 static const struct conf_key keys[] = {
 	{ .name = "flag", .letter = 'f', .type = CONF_FLAG,
@@ -41,6 +73,20 @@ static const struct conf_key keys[] = {
 	    .offset = offsetof(struct sample, word) },
 	{ .name = "typed", .type = CONF_FLAG, .flags = CONF_ARGS_ONLY,
 	    .help = "t", .offset = offsetof(struct sample, typed) },
+	{ .name = "map", .type = CONF_MAP, .flags = CONF_FILE_ONLY,
+	    .offset = offsetof(struct sample, map) },
+	{ .name = "pair", .type = CONF_PAIR, .flags = CONF_FILE_ONLY,
+	    .min = 1, .max = 100, .offset = offsetof(struct sample, pair) },
+	{ .name = "mode", .type = CONF_MODE, .help = "m", .max = 0777,
+	    .preset = "0640", .offset = offsetof(struct sample, mode) },
+	{ .name = "maybe", .type = CONF_NUMBER, .flags = CONF_OPTIONAL,
+	    .help = "y", .max = 9, .offset = offsetof(struct sample, maybe) },
+	{ .name = "inner", .type = CONF_TABLE, .flags = CONF_FILE_ONLY,
+	    .keys = inner_keys, .nkeys = 2,
+	    .offset = offsetof(struct sample, inner) },
+	{ .name = "rows", .type = CONF_ROWS, .flags = CONF_FILE_ONLY,
+	    .keys = row_keys, .nkeys = 3, .size = sizeof(struct row),
+	    .offset = offsetof(struct sample, rows) },
 };
 #define NKEYS (sizeof(keys) / sizeof(keys[0]))
 
@@ -68,7 +114,7 @@ static void
 take(const char *text)
 {
 	start();
-	conf_take_text(keys, NKEYS, &s, "F", text, strlen(text), &errors);
+	conf_take_text(keys, NKEYS, &s, "F", text, strlen(text), NULL, &errors);
 }
 
 #define ARGS(...) do {							\
@@ -137,7 +183,7 @@ Test(conf, a_command_line_taken_again_wins_over_the_file)
 
 	start();
 	ARGS("--list", "b");
-	conf_take_text(keys, NKEYS, &s, "F", text, strlen(text), &errors);
+	conf_take_text(keys, NKEYS, &s, "F", text, strlen(text), NULL, &errors);
 	cr_assert_str_eq(s.list.items[0], "x");
 	ARGS("--list", "b");
 	cr_assert_eq(s.number, 3);
@@ -186,8 +232,7 @@ Test(conf, everything_wrong_in_a_file_is_reported_in_one_run)
 	    "F:2: flag: must be true or false, not a number\n"
 	    "F:3: number: must be between 2 and 9, not 12\n"
 	    "F:4: string: must be a string, not null\n"
-	    "F:5: list: must be a string or a list of strings, not a "
-	    "number\n"
+	    "F:5: list[1]: must be a string, not a number\n"
 	    "F:6: word: must be one of red green, not \"blue\"\n"
 	    "F:8: wrod: unknown key\n"
 	    "F:9: typed: only an option of the command line\n");
@@ -253,7 +298,7 @@ Test(conf, a_text_that_is_no_object_is_refused_with_its_line)
 Test(conf, a_file_that_cannot_be_read_is_named)
 {
 	start();
-	conf_take_file(keys, NKEYS, &s, "/nonexistent/x", &errors);
+	conf_take_file(keys, NKEYS, &s, "/nonexistent/x", NULL, &errors);
 	cr_assert_str_eq(said, "/nonexistent/x: No such file or directory\n");
 	conf_clear(keys, NKEYS, &s);
 }
@@ -261,7 +306,7 @@ Test(conf, a_file_that_cannot_be_read_is_named)
 Test(conf, a_file_that_has_no_end_is_refused)
 {
 	start();
-	conf_take_file(keys, NKEYS, &s, "/dev/zero", &errors);
+	conf_take_file(keys, NKEYS, &s, "/dev/zero", NULL, &errors);
 	cr_assert_str_eq(said, "/dev/zero: File too large\n");
 	conf_clear(keys, NKEYS, &s);
 }
@@ -281,34 +326,191 @@ Test(conf, help_names_every_key_with_its_default)
 	free(text);
 }
 
-Test(conf, places_of_keys)
+Test(conf, what_is_for_the_file_alone_is_no_option)
+{
+	start();
+	ARGS("--map", "x", "--pair=3");
+	cr_assert_eq(errors.count, 3, "%s", said);
+	cr_assert_eq(strncmp(said, "unknown option --map; try --help\n", 33),
+	    0, "%s", said);
+	conf_clear(keys, NKEYS, &s);
+}
+
+Test(conf, objects_and_lists_of_them_fill_their_structs)
+{
+	const struct row *rows;
+
+	take("{\"inner\": {\"deep\": 3},\n"
+	    "\"map\": {\"A\": \"1\", \"B\": \"x=y\"},\n"
+	    "\"mode\": \"0600\", \"maybe\": 0,\n"
+	    "\"rows\": [{\"name\": \"a\", \"who\": [\"x\", 1001]},\n"
+	    " {\"name\": \"b\", \"inner\": {\"deep\": 1, \"name\": \"n\"}}]}");
+	cr_assert_eq(errors.count, 0, "%s", said);
+	cr_assert_eq(s.inner.deep, 3);
+	cr_assert_null(s.inner.name);
+	cr_assert_eq(s.map.count, 2);
+	cr_assert_str_eq(s.map.items[1], "B=x=y");
+	cr_assert_eq(s.mode, 0600);
+	cr_assert_eq(s.maybe, 0);
+	cr_assert_eq(s.rows.count, 2);
+	rows = s.rows.rows;
+	cr_assert_str_eq(rows[0].name, "a");
+	cr_assert_eq(rows[0].who.count, 2);
+	cr_assert_str_eq(rows[0].who.items[1], "1001");
+	cr_assert_eq(rows[0].inner.deep, 2, "a default");
+	cr_assert_str_eq(rows[1].inner.name, "n");
+	conf_clear(keys, NKEYS, &s);
+	cr_assert_eq(s.rows.count, 0);
+}
+
+Test(conf, defaults_of_what_is_optional)
+{
+	start();
+	cr_assert_eq(s.mode, 0640);
+	cr_assert_eq(s.maybe, CONF_UNSET);
+	cr_assert_eq(s.inner.deep, 2);
+	cr_assert_eq(s.pair.given, 0);
+	cr_assert_eq(s.rows.count, 0);
+	conf_clear(keys, NKEYS, &s);
+}
+
+Test(conf, pairs_are_one_number_or_two)
+{
+	static const struct {
+		const char *text;
+		uint64_t soft, hard;
+		const char *said;
+	} rows[] = {
+		{ "7", 7, 7, NULL },
+		{ "100", 100, 100, NULL },
+		{ "\"unlimited\"", CONF_UNLIMITED, CONF_UNLIMITED, NULL },
+		{ "{\"soft\": 1, \"hard\": 100}", 1, 100, NULL },
+		{ "{\"soft\": 1, \"hard\": \"unlimited\"}", 1,
+		    CONF_UNLIMITED, NULL },
+		{ "0", 0, 0, "must be between 1 and 100, not 0" },
+		{ "101", 0, 0, "must be between 1 and 100, not 101" },
+		{ "\"much\"", 0, 0,
+		    "must be a whole number or \"unlimited\", not \"much\"" },
+		{ "true", 0, 0, "must be a whole number, not a boolean" },
+		{ "{\"soft\": 5}", 0, 0,
+		    "needs both \"soft\" and \"hard\"" },
+		{ "{\"soft\": 6, \"hard\": 5}", 0, 0,
+		    "\"soft\" must not be above \"hard\"" },
+	};
+	char text[128], want[128];
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(text, sizeof(text), "{\"pair\": %s}", rows[i].text);
+		take(text);
+		snprintf(want, sizeof(want), "F:1: pair: %s\n",
+		    rows[i].said == NULL ? "" : rows[i].said);
+		cr_assert_str_eq(said, rows[i].said == NULL ? "" : want);
+		cr_assert_eq(s.pair.given, rows[i].said == NULL);
+		cr_assert_eq(s.pair.soft, rows[i].soft, "%s", text);
+		cr_assert_eq(s.pair.hard, rows[i].hard, "%s", text);
+		conf_clear(keys, NKEYS, &s);
+	}
+}
+
+Test(conf, everything_wrong_at_any_depth_is_reported)
+{
+	take("{\n"
+	    "\"inner\": {\"deep\": 4, \"depe\": 1},\n"
+	    "\"map\": {\"A\": 1,\n"
+	    "  \"\": \"x\"},\n"
+	    "\"mode\": \"0888\",\n"
+	    "\"pair\": {\"soft\": 0, \"hard\": 1, \"both\": 2},\n"
+	    "\"rows\": [\n"
+	    "  {\"name\": \"a\", \"who\": [\"x\", true]},\n"
+	    "  3,\n"
+	    "  {\"inner\": {\"deep\": \"1\"}},\n"
+	    "  {\"name\": \"b\", \"inner\": {\"deep\": 1,\n"
+	    "    \"deep\": 1}, \"n\\u0061me\": \"c\"}\n"
+	    "]}");
+	cr_assert_str_eq(said,
+	    "F:2: inner.deep: must be between 1 and 3, not 4\n"
+	    "F:2: inner.depe: unknown key\n"
+	    "F:3: map.A: must be a string, not a number\n"
+	    "F:4: map.: cannot be a name\n"
+	    "F:5: mode: must be an octal number between 0000 and 0777, "
+	    "not \"0888\"\n"
+	    "F:6: pair.soft: must be between 1 and 100, not 0\n"
+	    "F:6: pair.both: unknown key\n"
+	    "F:8: rows[0].who[1]: must be a string or a whole number, not a "
+	    "boolean\n"
+	    "F:9: rows[1]: must be an object, not a number\n"
+	    "F:10: rows[2]: needs \"name\"\n"
+	    "F:10: rows[2].inner.deep: must be a whole number, not a "
+	    "string\n"
+	    "F:12: rows[3].inner.deep: already given on line 11\n"
+	    "F:12: rows[3].n\\u0061me: a key cannot have an escape in it\n");
+	cr_assert_eq(errors.count, 13);
+	conf_clear(keys, NKEYS, &s);
+}
+
+Test(conf, what_is_found_wrong_later_has_its_place)
+{
+	static const char text[] = "{\n\"rows\": [{\"name\": \"a\"},\n"
+	    "{\"name\": \"b\",\n\"who\": [\"x\",\n\"y\"]}]}";
+	struct conf_places *places;
+
+	start();
+	conf_take_text(keys, NKEYS, &s, "F", text, strlen(text), &places,
+	    &errors);
+	cr_assert_not_null(places);
+	conf_error_at(&errors, places, "rows[1].who[1]", "odd %d", 1);
+	conf_error_at(&errors, places, "rows[1].inner.deep", "missing");
+	conf_error_at(&errors, places, "rows[0]", "what");
+	conf_error_at(&errors, places, "number", "not there");
+	conf_error_at(&errors, NULL, "number", "no file");
+	cr_assert_str_eq(said, "F:5: rows[1].who[1]: odd 1\n"
+	    "F:3: rows[1].inner.deep: missing\n"
+	    "F:2: rows[0]: what\n"
+	    "number: not there\n"
+	    "number: no file\n");
+	cr_assert(conf_places_has(places, "rows[1].who"));
+	cr_assert_not(conf_places_has(places, "rows[0].who"));
+	cr_assert_not(conf_places_has(places, "rows[2]"));
+	conf_places_free(places);
+	conf_clear(keys, NKEYS, &s);
+}
+
+Test(conf, places_of_values)
 {
 	static const char text[] =
 	    "{\"a\": \"b\\\":\", // \"no\": 1\n"
-	    "'c' /* x */ : {\"inner\": 1},\n\"d\":[\"e\"], \"f\"\n: 2}";
+	    "'c' /* x */ : {\"inner\": 1},\n\"d\":[\"e\", -1.5, [{}],\n"
+	    "null], \"f\"\n: 2} \"g\": 3";
 	static const struct {
-		const char *key;
+		const char *path;
 		unsigned int line;
-	} want[] = { { "a", 1 }, { "c", 2 }, { "d", 3 }, { "f", 3 } };
-	struct confpos_key got[8];
-	size_t i, n;
+	} want[] = {
+		{ "", 1 }, { "a", 1 }, { "c", 2 }, { "c.inner", 2 },
+		{ "d", 3 }, { "d[0]", 3 }, { "d[1]", 3 }, { "d[2]", 3 },
+		{ "d[2][0]", 3 }, { "d[3]", 4 }, { "f", 4 }
+	};
+	struct confpos pos;
+	char path[64];
+	size_t i;
 
-	n = confpos_keys(text, strlen(text), got, 8);
-	cr_assert_eq(n, 4, "%zu", n);
-	for (i = 0; i < n; i++) {
-		cr_assert_eq(got[i].len, 1);
-		cr_assert_eq(got[i].text[0], want[i].key[0]);
-		cr_assert_eq(got[i].line, want[i].line, "%s", want[i].key);
+	confpos_scan(&pos, text, strlen(text));
+	cr_assert_eq(pos.count, sizeof(want) / sizeof(want[0]));
+	for (i = 0; i < pos.count; i++) {
+		cr_assert_str_eq(confpos_path(&pos, i, path, sizeof(path)),
+		    want[i].path);
+		cr_assert_eq(pos.nodes[i].line, want[i].line, "%s", path);
 	}
-	cr_assert_eq(confpos_keys(text, strlen(text), got, 2), 2);
+	confpos_clear(&pos);
 }
 
 Test(conf, places_in_broken_texts_stay_inside_them)
 {
 	static const char *const texts[] = {
-		"\"", "'a", "{\"a\\", "/*", "/", "{\"a\" /", "}}]", "{\"a\"/*:"
+		"\"", "'a", "{\"a\\", "/*", "/", "{\"a\" /", "}}]", "{\"a\"/*:",
+		"[[[{\"a\":", "{1 2 3:", "[}]{", "{\"a\":}", "\001\177\377"
 	};
-	struct confpos_key got[2];
+	struct confpos pos;
 	size_t i, cut;
 	char *copy;
 
@@ -317,7 +519,9 @@ Test(conf, places_in_broken_texts_stay_inside_them)
 			/* Exactly sized, so that a sanitizer sees overruns. */
 			copy = malloc(cut + (cut == 0));
 			memcpy(copy, texts[i], cut);
-			cr_assert_eq(confpos_keys(copy, cut, got, 2), 0);
+			confpos_scan(&pos, copy, cut);
+			cr_assert_leq(pos.count, cut);
+			confpos_clear(&pos);
 			cr_assert_leq(confpos_skip_blank(copy, cut, 0), cut);
 			free(copy);
 		}

@@ -13,11 +13,11 @@
 #include <stdint.h>
 
 #include "broker/auth/peeruid.h"
+#include "broker/cgroup.h"
 #include "broker/registry.h"
 #include "common/pidset.h"
 #include "common/proto.h"
 
-struct cgroup;
 struct chan;
 struct epitaphs;
 struct event;
@@ -69,7 +69,7 @@ struct session {
 	struct run *run;	/* owned; NULL before any work */
 	struct event *first;	/* owned; the first byte on "data" */
 	int data;		/* owned; runner's end, kept; or -1 */
-	int cgroup;		/* owned; its cgroup's directory, or -1 */
+	struct cgroup_session cgroup;	/* owned */
 	bool live;
 	bool is_leaving;
 	bool is_idle;		/* detached, and never had any work */

@@ -1,41 +1,89 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A cgroup for each session, in which its runner is born and so are its jobs,
- * where the host lets us: version 2, below the cgroup this process is in.
- * See cgroups(7).  Everything works without; then orphans are found by
- * looking for them.
+ * Cgroups of version 2, where the host lets us (see cgroups(7)):
+ *
+ *	ROOT/holdfast-PID/tenant-NAME/SESSION/runner
+ *	                                     /jobs
+ *
+ * with the limits of a tenant on its directory and those of its sessions on
+ * their jobs.  Everything but limits works without; then what is left of a
+ * session is found by looking for it.
  */
 #ifndef BROKER_CGROUP_H
 #define BROKER_CGROUP_H
 
 #include <sys/types.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 
+#include "common/buf.h"
+
 struct cgroup;
+struct cgroup_tenant;
+
+/* Whose sessions, as the tenant is configured; all of it borrowed. */
+struct cgroup_plan {
+	const char *tenant;
+	uid_t uid;
+	struct span limits;	/* as CGROUP_LIMITS */
+	struct span jobs;	/* as SESSION_CGROUP_LIMITS */
+};
+
+/* Of one session: directories, -1 where there are none. */
+struct cgroup_session {
+	struct cgroup_tenant *tenant;
+	int dir;		/* of all of it */
+	int runner, jobs;	/* below it; cgroup_close_leaves() */
+};
 
 /*
- * Make a directory named after the process "owner", and remove what others
- * left that were killed.  NULL where that is not possible; "why" (of "size"
- * bytes) tells.  For cgroup_free(), which removes it; NULL is allowed there
- * and below.
+ * Make a directory named after the process "owner" in "root" (NULL: the
+ * cgroup this process is in), and remove what others left that were killed.
+ * NULL where that is not possible; "why" (of "size" bytes) tells.  For
+ * cgroup_free(), which removes it; NULL is allowed there and below.
  */
-struct cgroup *cgroup_new(pid_t owner, char *why, size_t size);
+struct cgroup *cgroup_new(const char *root, pid_t owner, char *why,
+    size_t size);
 void cgroup_free(struct cgroup *cgroup);
 
 /*
- * Make the cgroup of a session.  Returns its directory, the caller's, or -1.
+ * The controllers that can set limits here, as "cpu io memory pids"; never
+ * NULL.  When there are none although the kernel has some, "*why" (static) is
+ * set to what is in the way, else to NULL.
  */
-int cgroup_make(struct cgroup *cgroup, const char *name);
+const char *cgroup_controllers(const struct cgroup *cgroup,
+    const char **why);
 
-/* SIGKILL to all in it.  Does nothing for -1. */
-void cgroup_kill(int dir);
+/*
+ * The first of the limits in a list, as CGROUP_LIMITS, that cannot be set
+ * here: its file's name in "out", or false when all can.
+ */
+bool cgroup_lacks(const struct cgroup *cgroup, struct span limits, char *out,
+    size_t size);
 
-/* Whether no process is in it; true for -1. */
-int cgroup_is_empty(int dir);
+/* Of no session. */
+void cgroup_init(struct cgroup_session *session);
 
-/* Close *dir, which becomes -1, and remove it and what jobs made below. */
-void cgroup_remove(struct cgroup *cgroup, const char *name, int *dir);
+/*
+ * Make the cgroups of a session.  The tenant may start what it starts in
+ * "jobs" and change nothing else.  Returns 0, or -1 with errno and without
+ * any.
+ */
+int cgroup_make(struct cgroup *cgroup, const struct cgroup_plan *plan,
+    const char *name, struct cgroup_session *session);
+
+/* Those two are needed no more. */
+void cgroup_close_leaves(struct cgroup_session *session);
+
+/* SIGKILL to all in it. */
+void cgroup_kill(const struct cgroup_session *session);
+
+/* Whether no process is in it; true where there is none. */
+int cgroup_is_empty(const struct cgroup_session *session);
+
+/* Close it and remove it and what jobs made below. */
+void cgroup_remove(const char *name, struct cgroup_session *session);
 
 /*
  * The pure half: the path of our cgroup from /proc/self/cgroup (the line of

@@ -167,7 +167,7 @@ open_one(struct leases *leases, struct lease_holder *holder,
 	uint64_t left, first = sizes[budget].first;
 
 	if (budget_is_free(holder->tenant, leases->host, budget)) {
-		set_free(leases, holder, budget);
+		holder->lease[budget].granted = LEASE_FREE;
 		return;
 	}
 	left = budget_left(holder->tenant, leases->host, budget, now_ms);

@@ -59,7 +59,9 @@ void leases_init(struct leases *leases, struct budget_account *host,
 /* Whether runners lease it; the others are counted by the broker itself. */
 bool leases_has(enum proto_budget budget);
 
-/* A runner starts: it is told what it has to begin with. */
+/*
+ * A runner starts: it is told what it has to begin with of what has a limit.
+ */
 void leases_open(struct leases *leases, struct lease_holder *holder,
     struct budget_account *tenant, uint64_t now_ms);
 

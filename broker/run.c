@@ -16,7 +16,6 @@
 #include <event2/event.h>
 
 #include "broker/broker.h"
-#include "broker/cgroup.h"
 #include "broker/epitaph.h"
 #include "broker/launch.h"
 #include "broker/tenant.h"
@@ -45,7 +44,7 @@ run_kill(struct run *run)
 	/* Ours until it is collected, so its number is not used again. */
 	if (run->pid != 0)
 		kill(run->pid, SIGKILL);
-	cgroup_kill(session->cgroup);
+	cgroup_kill(&session->cgroup);
 	sweep_session(session);
 }
 
@@ -173,7 +172,11 @@ send_config(struct run *run)
 		.has_syslog = true,
 	};
 
-	chan_send(run->chan, MSG_BR_CONFIG, &config, NULL, 0);
+	/* Jobs are born there; what else there is to do is the broker's. */
+	chan_send(run->chan, MSG_BR_CONFIG, &config, &session->cgroup.jobs,
+	    session->cgroup.jobs == -1 ? 0 : 1);
+	session->cgroup.jobs = -1;
+	cgroup_close_leaves(&session->cgroup);
 }
 
 /* It could not be registered, so nobody would know it again. */
@@ -197,7 +200,7 @@ run_spawn(struct run *run)
 		.groups = tenant->groups,
 		.ngroups = tenant->ngroups,
 		.cwd = tenant->cwd,
-		.cgroup = run->session->cgroup,
+		.cgroup = run->session->cgroup.runner,
 	};
 	int pair[2];
 
@@ -219,6 +222,19 @@ run_spawn(struct run *run)
 	run->chan = chan_new(broker->base, pair[0], ROLE_BROKER, ROLE_RUNNER,
 	    &run_ops, run);
 	return run->chan == NULL ? -1 : 0;
+}
+
+/* Without, what it leaves is found in another way. */
+static void
+make_cgroup(struct session *session, const char *name)
+{
+	const struct tenant *tenant = session->broker->tenant;
+	struct cgroup_plan plan = { .tenant = "self", .uid = tenant->uid };
+
+	if (session->broker->cgroup != NULL &&
+	    cgroup_make(session->broker->cgroup, &plan, name,
+		&session->cgroup) == -1)
+		log_warn("no cgroup for session %s", name);
 }
 
 static struct run *
@@ -250,8 +266,7 @@ run_start(struct session *session)
 
 	registry_runner(broker->registry, session_slot(session),
 	    REGISTRY_RUNNER_EVENT_START);
-	session->cgroup = cgroup_make(broker->cgroup,
-	    ident_print(&record->id, text));
+	make_cgroup(session, ident_print(&record->id, text));
 	session->run = run_new(session);
 	if (session->run == NULL) {
 		unix_close(&data);

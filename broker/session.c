@@ -16,7 +16,6 @@
 #include <event2/event.h>
 
 #include "broker/broker.h"
-#include "broker/cgroup.h"
 #include "broker/epitaph.h"
 #include "common/chan.h"
 #include "common/clock.h"
@@ -101,7 +100,7 @@ session_open(struct broker *broker, uint32_t slot)
 	memset(session, 0, sizeof(*session));
 	session->broker = broker;
 	session->data = -1;
-	session->cgroup = -1;
+	cgroup_init(&session->cgroup);
 	session->live = true;
 	return session;
 }
@@ -325,7 +324,7 @@ session_ended(struct session *session)
 	drop_data(session);
 	run_free(session->run);
 	session->run = NULL;
-	cgroup_remove(broker->cgroup, text, &session->cgroup);
+	cgroup_remove(text, &session->cgroup);
 	registry_ended(broker->registry, session_slot(session), clock_ms(),
 	    clock_wall_ms());
 	sessions_rearm(broker);
@@ -426,7 +425,8 @@ sessions_clear(struct broker *broker)
 			continue;
 		drop_data(session);
 		run_free(session->run);
-		unix_close(&session->cgroup);
+		cgroup_close_leaves(&session->cgroup);
+		unix_close(&session->cgroup.dir);
 	}
 	if (broker->expiry_timer != NULL)
 		event_free(broker->expiry_timer);

@@ -15,7 +15,6 @@
 #include <event2/event.h>
 
 #include "broker/broker.h"
-#include "broker/cgroup.h"
 #include "broker/tenant.h"
 #include "common/chan.h"
 #include "common/clock.h"
@@ -42,7 +41,7 @@ set_cgroup(struct broker *broker)
 {
 	char why[512];
 
-	broker->cgroup = cgroup_new(getpid(), why, sizeof(why));
+	broker->cgroup = cgroup_new(NULL, getpid(), why, sizeof(why));
 	if (broker->cgroup == NULL)
 		log_debug("reap", "sessions have no cgroup: %s", why);
 }

@@ -15,7 +15,6 @@
 #include <event2/event.h>
 
 #include "broker/broker.h"
-#include "broker/cgroup.h"
 #include "common/log.h"
 #include "common/reap.h"
 
@@ -85,7 +84,8 @@ sweep_session(struct session *session)
 static bool
 is_over(const struct session *session, int orphans)
 {
-	return orphans == 0 && !session->unseen && cgroup_is_empty(session->cgroup) &&
+	return orphans == 0 && !session->unseen &&
+	    cgroup_is_empty(&session->cgroup) &&
 	    (session->run == NULL || run_pid(session->run) == 0);
 }
 

@@ -9,6 +9,7 @@
 
 #include <event2/event.h>
 
+#include "broker/runner/exec.h"
 #include "broker/runner/runner.h"
 #include "common/chan.h"
 #include "common/log.h"
@@ -25,7 +26,6 @@ control_on_config(void *arg, const union proto_any *msg,
 	};
 	struct runner *runner = arg;
 
-	(void)fds;
 	if (proto_agree(config->version, config->oldest) == 0)
 		fatalx("the broker speaks version %u, this is version %u",
 		    config->version, PROTO_VERSION);
@@ -41,6 +41,11 @@ control_on_config(void *arg, const union proto_any *msg,
 	    config->shell_path.len);
 	if (runner->shell == NULL)
 		fatal("configuration");
+	if (config->has_rlimits && exec_set_limits(config->rlimits) == -1)
+		fatalx("resource limits are not understood");
+	if (fds->count > 0)
+		runner->jobs_cgroup = chan_take_fd(fds, 0);
+	exec_set_cgroup(runner->jobs_cgroup);
 	chan_send(runner->broker, MSG_RB_HELLO, &hello, NULL, 0);
 	chan_set_phase(runner->broker, PHASE_UP);
 }

@@ -8,25 +8,26 @@
 #include "config.h"
 
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "broker/runner/clone.h"
 #include "broker/runner/exec.h"
 #include "common/role.h"
 
 #define STACK_SIZE 32768
 /* Jobs go before the runner that would have to tell of their end. */
-#define OOM_RAISE 100
+#define OOM_RAISE 500
 #define OOM_PATH "/proc/self/oom_score_adj"
 #define DEFAULT_PATH "/bin:/usr/bin"
 
@@ -38,6 +39,8 @@
 
 static const char *const stage_texts[EXEC_STAGES] = {
 	[EXEC_FORK] = "cannot create a process",
+	[EXEC_CGROUP] = "cannot enter the cgroup of the session's jobs",
+	[EXEC_LIMITS] = "cannot set the resource limits",
 	[EXEC_SESSION] = "cannot begin a session",
 	[EXEC_TERMINAL] = "cannot take the terminal",
 	[EXEC_FILES] = "cannot set up standard input and output",
@@ -47,11 +50,18 @@ static const char *const stage_texts[EXEC_STAGES] = {
 
 static sigset_t ignored;
 static char oom_score[16];
+static int jobs_cgroup = -1;
+static size_t nlimits;
+static struct {
+	int resource;
+	struct rlimit limit;
+} limits[RLIM_NLIMITS];
 
 struct child {
 	const struct exec_plan *plan;
 	struct exec_failure failure;
 	int failed;
+	int moves;		/* to the cgroup it was not born in */
 };
 
 const char *
@@ -89,6 +99,49 @@ exec_init(void)
 		    action.sa_handler == SIG_IGN)
 			sigaddset(&ignored, signo);
 	oom_init();
+}
+
+void
+exec_set_cgroup(int dir)
+{
+	jobs_cgroup = dir;
+}
+
+/* What may not be raised is as high as it may be. */
+static void
+limit_set(uint32_t resource, rlim_t soft, rlim_t hard)
+{
+	struct rlimit present;
+
+	if (getrlimit((int)resource, &present) == -1)
+		return;
+	if (geteuid() != 0 && hard > present.rlim_max)
+		hard = present.rlim_max;
+	limits[nlimits].resource = (int)resource;
+	limits[nlimits].limit.rlim_max = hard;
+	limits[nlimits++].limit.rlim_cur = soft < hard ? soft : hard;
+}
+
+int
+exec_set_limits(struct span list)
+{
+	uint64_t soft, hard;
+	uint32_t resource;
+	struct cursor c;
+	struct span item;
+
+	nlimits = 0;
+	while (proto_list_next(&list, &item)) {
+		cursor_init(&c, item.p, item.len);
+		resource = cursor_u32(&c);
+		soft = cursor_u64(&c);
+		hard = cursor_u64(&c);
+		if (!cursor_done(&c) || resource >= RLIM_NLIMITS ||
+		    nlimits == RLIM_NLIMITS)
+			return -1;
+		limit_set(resource, (rlim_t)soft, (rlim_t)hard);
+	}
+	return 0;
 }
 
 static const char *
@@ -174,6 +227,31 @@ child_oom(void)
 }
 
 static int IN_CHILD
+child_move(void)
+{
+	int fd, result;
+
+	fd = openat(jobs_cgroup, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+	if (fd == -1)
+		return -1;
+	result = write(fd, "0", 1) == 1 ? 0 : -1;
+	close(fd);
+	return result;
+}
+
+static int IN_CHILD
+child_limits(void)
+{
+	size_t i;
+
+	for (i = 0; i < nlimits; i++)
+		if (setrlimit(limits[i].resource,
+			&limits[i].limit) == -1)
+			return -1;
+	return 0;
+}
+
+static int IN_CHILD
 child_files(const struct exec_plan *plan)
 {
 	int i;
@@ -230,8 +308,12 @@ child_program(const struct exec_plan *plan)
 }
 
 static enum exec_stage IN_CHILD
-child_steps(const struct exec_plan *plan)
+child_steps(const struct child *child)
 {
+	const struct exec_plan *plan = child->plan;
+
+	if (child->moves && child_move() == -1)
+		return EXEC_CGROUP;
 	if (setsid() == -1)
 		return EXEC_SESSION;
 	if (plan->terminal && ioctl(plan->fds[0], TIOCSCTTY, 0) == -1)
@@ -240,6 +322,8 @@ child_steps(const struct exec_plan *plan)
 	if (child_files(plan) == -1)
 		return EXEC_FILES;
 	role_restore();
+	if (child_limits() == -1)
+		return EXEC_LIMITS;
 	child_signals();
 	if (chdir(plan->directory) == -1)
 		return EXEC_DIRECTORY;
@@ -252,17 +336,32 @@ child_main(void *arg)
 {
 	struct child *child = arg;
 
-	child->failure.stage = child_steps(child->plan);
+	child->failure.stage = child_steps(child);
 	child->failure.error = errno;
 	child->failed = 1;
 	_exit(127);
 }
 
-pid_t
-exec_start(const struct exec_plan *plan, struct exec_failure *failure)
+/* Nobody may run elsewhere than in the cgroup with the limits, if there is. */
+static pid_t
+child_create(struct child *child)
 {
 	/* One child at a time is in here, and we wait for it. */
 	static uint8_t stack[STACK_SIZE] __attribute__((aligned(64)));
+	pid_t pid;
+
+	pid = clone_into(jobs_cgroup, child_main, child, stack,
+	    sizeof(stack));
+	if (pid == -1 && errno == ENOSYS && jobs_cgroup != -1) {
+		child->moves = 1;
+		pid = clone_into(-1, child_main, child, stack, sizeof(stack));
+	}
+	return pid;
+}
+
+pid_t
+exec_start(const struct exec_plan *plan, struct exec_failure *failure)
+{
 	struct child child = { .plan = plan };
 	sigset_t all, old;
 	pid_t pid;
@@ -270,8 +369,7 @@ exec_start(const struct exec_plan *plan, struct exec_failure *failure)
 	/* No handler of ours may run in the child, on our memory. */
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &old);
-	pid = clone(child_main, stack + sizeof(stack),
-	    CLONE_VM | CLONE_VFORK | SIGCHLD, &child);
+	pid = child_create(&child);
 	if (pid == -1) {
 		child.failure.error = errno;
 		child.failure.stage = EXEC_FORK;

@@ -5,12 +5,16 @@
 
 #include <sys/types.h>
 
+#include "common/proto.h"
+
 /* What could not be done; the text for errors is exec_stage_text(). */
 enum exec_stage {
 	EXEC_FORK,
+	EXEC_CGROUP,
 	EXEC_SESSION,
 	EXEC_TERMINAL,
 	EXEC_FILES,
+	EXEC_LIMITS,
 	EXEC_DIRECTORY,
 	EXEC_PROGRAM,
 	EXEC_STAGES
@@ -43,6 +47,19 @@ struct exec_failure {
  * likely jobs are to be chosen when memory is out.
  */
 void exec_init(void);
+
+/*
+ * The directory of the cgroup of version 2 in which all that is started is
+ * born, or -1: ours.  It stays the caller's, open.
+ */
+void exec_set_cgroup(int dir);
+
+/*
+ * The resource limits of all that is started, as RLIMITS has them; what it
+ * does not name is as this process was started with.  Returns 0, or -1 when
+ * the list is malformed.
+ */
+int exec_set_limits(struct span list);
 
 /*
  * The paths where "name" is looked for: itself when it has a slash, else in

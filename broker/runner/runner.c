@@ -162,6 +162,7 @@ runner_new(struct event_base *base, int control)
 	if (runner == NULL)
 		fatal("runner");
 	runner->base = base;
+	runner->jobs_cgroup = -1;
 	TAILQ_INIT(&runner->children);
 	TAILQ_INIT(&runner->ready);
 	TAILQ_INIT(&runner->workers);
@@ -205,6 +206,7 @@ runner_free(struct runner *runner)
 	event_free(runner->spare);
 	unix_close(&runner->signal_fd);
 	unix_close(&runner->null_fd);
+	unix_close(&runner->jobs_cgroup);
 	free(runner->shell);
 	free(runner);
 }

@@ -202,6 +202,7 @@ struct runner {
 	struct event *spare;		/* work has waited for a worker */
 	int signal_fd;
 	int null_fd;
+	int jobs_cgroup;		/* directory, or -1 */
 	enum runner_phase phase;
 	unsigned int kills;		/* looks for what is left */
 	uint64_t generations;		/* attachments so far */

@@ -257,68 +257,75 @@ Test(cgroup, the_mount_is_that_of_the_whole_hierarchy)
 
 Test(cgroup, none_is_fine_everywhere)
 {
-	int dir = -1;
+	struct cgroup_plan plan = { .tenant = "t" };
+	struct cgroup_session session;
+	const char *why;
 
-	cr_assert_eq(cgroup_make(NULL, "x"), -1);
-	cgroup_kill(-1);
-	cr_assert(cgroup_is_empty(-1));
-	cgroup_remove(NULL, "x", &dir);
+	cr_assert_eq(cgroup_make(NULL, &plan, "x", &session), -1);
+	cgroup_kill(&session);
+	cr_assert(cgroup_is_empty(&session));
+	cgroup_close_leaves(&session);
+	cgroup_remove("x", &session);
+	cr_assert_str_eq(cgroup_controllers(NULL, &why), "");
 	cgroup_free(NULL);
 }
 
 Test(cgroup, what_is_in_it_is_killed_and_it_goes_away)
 {
 	char why[256], path[64];
-	struct cgroup *cgroup = cgroup_new(getpid(), why, sizeof(why));
-	int dir, fd, status;
+	struct cgroup *cgroup = cgroup_new(NULL, getpid(), why, sizeof(why));
+	struct cgroup_plan plan = { .tenant = "t", .uid = getuid() };
+	struct cgroup_session session;
+	int fd, status;
 	pid_t pid;
 
 	if (cgroup == NULL)
 		cr_skip_test("%s", why);
-	dir = cgroup_make(cgroup, "session");
-	cr_assert_neq(dir, -1);
-	cr_assert(cgroup_is_empty(dir));
+	cr_assert_eq(cgroup_make(cgroup, &plan, "session", &session), 0);
+	cr_assert(cgroup_is_empty(&session));
 	pid = fork();
 	if (pid == 0)
 		for (;;)
 			pause();
-	fd = openat(dir, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+	fd = openat(session.jobs, "cgroup.procs", O_WRONLY | O_CLOEXEC);
 	snprintf(path, sizeof(path), "%d", (int)pid);
 	cr_assert_gt(write(fd, path, strlen(path)), 0);
 	close(fd);
-	cr_assert_not(cgroup_is_empty(dir));
+	cr_assert_not(cgroup_is_empty(&session));
 	/* A cgroup that a job made for itself does not keep ours alive. */
-	cr_assert_eq(mkdirat(dir, "below", 0755), 0);
-	cgroup_kill(dir);
+	cr_assert_eq(mkdirat(session.jobs, "below", 0755), 0);
+	cgroup_kill(&session);
 	cr_assert_eq(waitpid(pid, &status, 0), pid);
 	cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-	cr_assert(cgroup_is_empty(dir));
-	cgroup_remove(cgroup, "session", &dir);
-	cr_assert_eq(dir, -1);
-	cr_assert_eq(cgroup_make(cgroup, "session/none"), -1);
+	cr_assert(cgroup_is_empty(&session));
+	cgroup_remove("session", &session);
+	cr_assert_eq(session.dir, -1);
+	cr_assert_eq(cgroup_make(cgroup, &plan, "session/none", &session),
+	    -1);
 	cgroup_free(cgroup);
 }
 
 Test(cgroup, what_a_killed_one_left_is_removed_by_the_next)
 {
 	char why[256];
+	struct cgroup_plan plan = { .tenant = "t", .uid = getuid() };
+	struct cgroup_session session, another;
 	struct cgroup *left, *next;
 	pid_t dead = fork();
-	int dir;
 
 	if (dead == 0)
 		_exit(0);
 	waitpid(dead, NULL, 0);
-	left = cgroup_new(dead, why, sizeof(why));
+	left = cgroup_new(NULL, dead, why, sizeof(why));
 	if (left == NULL)
 		cr_skip_test("%s", why);
-	dir = cgroup_make(left, "session");
-	cr_assert_eq(faccessat(dir, "cgroup.events", F_OK, 0), 0);
-	next = cgroup_new(getpid(), why, sizeof(why));
+	cr_assert_eq(cgroup_make(left, &plan, "session", &session), 0);
+	cr_assert_eq(faccessat(session.dir, "cgroup.events", F_OK, 0), 0);
+	next = cgroup_new(NULL, getpid(), why, sizeof(why));
 	cr_assert_not_null(next);
-	cr_assert_eq(faccessat(dir, "cgroup.events", F_OK, 0), -1);
-	cr_assert_eq(cgroup_make(left, "another"), -1);
-	cgroup_remove(left, "session", &dir);
+	cr_assert_eq(faccessat(session.dir, "cgroup.events", F_OK, 0), -1);
+	cr_assert_eq(cgroup_make(left, &plan, "another", &another), -1);
+	cgroup_remove("session", &session);
 	cgroup_free(left);
 	cgroup_free(next);
 }

@@ -93,8 +93,9 @@ Test(leases, without_limits_all_are_free, .init = setup)
 
 	open_party(0, 0);
 	for (budget = 0; budget < BUDGET_COUNT; budget++)
-		cr_assert_eq(parties[0].granted[budget],
+		cr_assert_eq(parties[0].holder.lease[budget].granted,
 		    leases_has(budget) ? LEASE_FREE : 0);
+	cr_assert_eq(parties[0].told, 0);
 	want(0, BUDGET_PROCESSES, 5, 1000);
 	cr_assert_eq(parties[0].granted[BUDGET_PROCESSES], LEASE_FREE);
 	leases_close(&book, &parties[0].holder, 1000);

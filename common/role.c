@@ -6,10 +6,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/types.h>
-
-#include <linux/capability.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,6 +21,7 @@
 #include <sanitizer/lsan_interface.h>
 #endif
 
+#include "common/caps.h"
 #include "common/log.h"
 #include "common/role.h"
 #include "common/unix.h"
@@ -118,8 +116,7 @@ role_need_control(const char *name)
 void
 role_no_new_privs(void)
 {
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1 ||
-	    prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
+	if (role_gain_nothing() == -1)
 		fatal("cannot give up new privileges");
 }
 
@@ -148,21 +145,16 @@ ids_are(uid_t uid, gid_t gid)
 static int
 way_back(uid_t uid, gid_t gid)
 {
-	struct __user_cap_header_struct head = {
-		.version = _LINUX_CAPABILITY_VERSION_3,
-	};
-	struct __user_cap_data_struct caps[2];
+	struct caps caps;
 
-	if (uid != 0 && (setuid(0) != -1 || seteuid(0) != -1 ||
-	    setresuid(0, 0, 0) != -1))
-		return 1;
-	if (gid != 0 && uid != 0 && (setgid(0) != -1 || setegid(0) != -1))
-		return 1;
 	if (uid == 0)
 		return 0;
-	return syscall(SYS_capget, &head, caps) == -1 ||
-	    (caps[0].effective | caps[0].permitted | caps[1].effective |
-	    caps[1].permitted) != 0;
+	if (setuid(0) != -1 || seteuid(0) != -1 || setresuid(0, 0, 0) != -1)
+		return 1;
+	if (gid != 0 && (setgid(0) != -1 || setegid(0) != -1))
+		return 1;
+	return caps_get(&caps) == -1 ||
+	    (caps.effective | caps.permitted | caps.inheritable) != 0;
 }
 
 int
@@ -178,18 +170,33 @@ role_become(uid_t uid, gid_t gid, const gid_t *groups, size_t ngroups)
 	return 0;
 }
 
-static void
-bounding_clear(void)
+int
+role_become_for_good(uid_t uid, gid_t gid, const gid_t *groups,
+    size_t ngroups)
 {
-	int cap;
+	if (uid != 0 && (caps_bound(0) == -1 || caps_lock() == -1))
+		return -1;
+	if (role_become(uid, gid, groups, ngroups) == -1)
+		return -1;
+	return role_gain_nothing();
+}
 
-	for (cap = 0; cap <= CAP_LAST_CAP; cap++)
-		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == -1 &&
-		    errno != EINVAL)
-			fatal("cannot drop capability %d", cap);
-	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == -1 &&
-	    errno != EINVAL)
-		fatal("cannot drop ambient capabilities");
+int
+role_gain_nothing(void)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
+		return -1;
+	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
+		return 0;
+	errno = EPERM;
+	return -1;
+}
+
+void
+role_keep_caps(uint64_t keep)
+{
+	if (keep != CAPS_ALL && caps_limit(keep) == -1)
+		fatal("cannot give up capabilities");
 }
 
 void
@@ -198,15 +205,16 @@ role_drop(uid_t uid, gid_t gid, const char *root)
 	if (geteuid() != 0) {
 		if (!ids_are(geteuid(), getegid()))
 			fatalx("started with mixed user or group ids");
+		role_keep_caps(0);
 		return;
 	}
 	if (uid == 0)
 		fatalx("no unprivileged user to become");
 	if (root != NULL && (chroot(root) == -1 || chdir("/") == -1))
 		fatal("cannot enter %s", root);
-	bounding_clear();
-	if (role_become(uid, gid, NULL, 0) == -1)
+	if (role_become_for_good(uid, gid, NULL, 0) == -1)
 		fatal("cannot become uid %u", (unsigned int)uid);
+	role_keep_caps(0);
 	/* Changing ids may have made the process dumpable again. */
 	if (prctl(PR_SET_DUMPABLE, 0) == -1 || getgroups(0, NULL) != 0)
 		fatalx("privileges are not gone");

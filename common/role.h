@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* The control channel of a role that its superior started. */
 #define ROLE_CONTROL_FD 3
@@ -44,17 +45,38 @@ void role_no_new_privs(void);
 void role_subreaper(void);
 
 /*
+ * The same for use between fork and exec: returns 0, or -1 with errno;
+ * async-signal-safe.
+ */
+int role_gain_nothing(void);
+
+/*
+ * Of root's capabilities only "keep" (see caps.h) stays, for this process and
+ * whatever it starts; CAPS_ALL: nothing changes.  Ends the process on failure.
+ */
+void role_keep_caps(uint64_t keep);
+
+/*
  * Become "uid" and "gid" with no supplementary groups for good, with "root"
  * (NULL: as it is) as root directory, and prove it: every id is compared and
  * coming back is tried.  Not being root, only the proof is made that nothing
- * is to drop.  Capabilities are cleared.  Ends the process on failure.
+ * is to drop.  No capability stays, nor can any come back.  Ends the process
+ * on failure.
  */
 void role_drop(uid_t uid, gid_t gid, const char *root);
 
 /*
  * The same between fork and exec, for a tenant with supplementary groups:
- * returns 0, or -1 with errno; async-signal-safe.
+ * returns 0, or -1 with errno; async-signal-safe.  No capability stays, but a
+ * set-user-ID program may still give some.
  */
 int role_become(uid_t uid, gid_t gid, const gid_t *groups, size_t ngroups);
+
+/*
+ * As role_become(), and nothing that is executed can give any: empty bounding
+ * set, locked securebits, PR_SET_NO_NEW_PRIVS.  For uid 0 the last alone.
+ */
+int role_become_for_good(uid_t uid, gid_t gid, const gid_t *groups,
+    size_t ngroups);
 
 #endif

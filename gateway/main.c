@@ -31,6 +31,13 @@
 #define STOP_GRACE_MS 1000
 #define TOPICS_MAX 16
 
+/* Who and where to be. */
+struct place {
+	uid_t uid;
+	gid_t gid;
+	char *root;	/* NULL: as it is */
+};
+
 static char *
 string_of(struct span span)
 {
@@ -55,14 +62,13 @@ take_log(const struct fields_SG_CONFIG *m)
 }
 
 static void
-take_config(struct gateway_config *config)
+take_config(struct gateway_config *config, struct place *place)
 {
 	static uint8_t bytes[PROTO_CONTROL_MAX];
 	const struct fields_SG_CONFIG *m;
 	union proto_any msg;
 	struct chan_fds fds;
 	const char *why;
-	char *root = NULL;
 
 	if (chan_read_one(ROLE_CONTROL_FD, ROLE_GATEWAY, ROLE_SUPERVISOR,
 	    PHASE_START, CONFIG_MS, bytes, &msg, &fds, &why) != MSG_SG_CONFIG)
@@ -82,10 +88,21 @@ take_config(struct gateway_config *config)
 		.held_max = GATEWAY_HELD_MAX,
 		.per_address = m->per_address,
 	};
-	if (m->has_root_dir)
-		root = string_of(m->root_dir);
-	role_drop((uid_t)m->uid, (gid_t)m->gid, root);
-	free(root);
+	*place = (struct place){
+		.uid = (uid_t)m->uid,
+		.gid = (gid_t)m->gid,
+		.root = m->has_root_dir ? string_of(m->root_dir) : NULL,
+	};
+}
+
+/* Whatever has to be read from files has been read by now. */
+static void
+drop(struct place *place)
+{
+	role_drop(place->uid, place->gid, place->root);
+	role_no_new_privs();
+	free(place->root);
+	place->root = NULL;
 }
 
 static void
@@ -128,6 +145,7 @@ int
 main(void)
 {
 	struct gateway_config config;
+	struct place place;
 	struct event *ev_term, *ev_int;
 	struct event_base *base;
 	struct gateway gw;
@@ -135,11 +153,11 @@ main(void)
 	role_begin("holdfast-gateway");
 	role_need_control("holdfast-gateway");
 	role_close_from(ROLE_CONTROL_FD + 1);
-	take_config(&config);
+	take_config(&config, &place);
 	limit_connections(&config);
 	if (tls_engine != NULL && tls_engine->begin() == -1)
 		fatalx("cannot set up TLS");
-	role_no_new_privs();
+	drop(&place);
 	base = event_base_new();
 	if (base == NULL || gateway_init(&gw, base, &config) == -1)
 		fatalx("out of memory");

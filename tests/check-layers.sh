@@ -51,8 +51,11 @@ deny 'JSON or TLS in the runner' '#include <(json|openssl)' $runner
 deny 'libcurl outside holdfast-http' '#include <curl' \
     $(for f in $product; do echo "$f"; done | grep -v '^broker/runner/http/')
 deny 'ids changed outside role.c' \
-    '\b(set(res|re|e)?[ug]id|setgroups|chroot|initgroups|capset)\(' \
-    $(but common/role.c common/role.h)
+    '\b(set(res|re|e)?[ug]id|setgroups|chroot|initgroups)\(|SYS_capset' \
+    $(but common/role.c common/role.h common/caps.c)
+deny 'filters outside common/sandbox*.c and holdfast-box' \
+    '#include <seccomp' $(but $(ls common/sandbox*.[ch]) \
+    broker/runner/box/filter.c)
 deny 'descriptors passed outside fdpass.c' 'SCM_RIGHTS' \
     $(but common/fdpass.c common/fdpass.h)
 deny 'time read outside clock.c' '\b(clock_gettime|gettimeofday|time)\(' \

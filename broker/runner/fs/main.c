@@ -4,14 +4,23 @@
 
 #include <sys/socket.h>
 
+#include <linux/capability.h>
+
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "broker/runner/fs/fs.h"
+#include "common/caps.h"
 #include "common/log.h"
 #include "common/role.h"
+#include "common/sandbox.h"
 #include "common/unix.h"
+
+/* Root's files are root's to handle, and root's alone. */
+#define FILE_CAPS (CAPS_BIT(CAP_CHOWN) | CAPS_BIT(CAP_DAC_OVERRIDE) | \
+	CAPS_BIT(CAP_DAC_READ_SEARCH) | CAPS_BIT(CAP_FOWNER) | \
+	CAPS_BIT(CAP_FSETID))
 
 int
 main(int argc, char **argv)
@@ -26,6 +35,9 @@ main(int argc, char **argv)
 	    fcntl(STDIN_FILENO, F_SETFL, 0) == -1)
 		fatal("socket of the runner");
 	role_no_new_privs();
+	role_keep_caps(FILE_CAPS);
+	if (sandbox_files() == -1)
+		log_warn("no system call filter");
 	if (argc > 1 && strcmp(argv[1], "watch") == 0)
 		return fs_watch(STDIN_FILENO);
 	return fs_serve(STDIN_FILENO);

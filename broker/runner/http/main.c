@@ -9,6 +9,7 @@
 #include "broker/runner/http/http.h"
 #include "common/log.h"
 #include "common/role.h"
+#include "common/sandbox.h"
 #include "common/unix.h"
 
 #define TURN_MS 60000
@@ -25,8 +26,11 @@ main(void)
 	    unix_nonblock(STDIN_FILENO) == -1)
 		fatal("socket of the runner");
 	role_no_new_privs();
+	role_keep_caps(0);
 	if (transfers_init() == -1)
 		fatalx("libcurl cannot be used");
+	if (sandbox_http() == -1)
+		log_warn("no system call filter");
 	wire_init(STDIN_FILENO);
 	while (wire_read())
 		transfers_turn(STDIN_FILENO, TURN_MS);

@@ -121,6 +121,18 @@ struct broker {
  */
 int broker_serve(int control);
 
+/*
+ * confine.c: now that it is known for whom jobs are run, give up what none of
+ * them takes.  Ends the process on failure.
+ */
+void broker_confine(const struct broker *broker);
+
+/*
+ * Now that tenants are known: give up what none of them takes.  Ends the
+ * process on failure.
+ */
+void broker_confine(const struct broker *broker);
+
 /* End all sessions within "grace_ms" and leave; once is enough. */
 void broker_stop(struct broker *broker, uint64_t grace_ms);
 

@@ -15,7 +15,6 @@ main(int argc, char *argv[])
 		fatalx("takes no arguments; holdfastd starts it");
 	role_need_control("holdfast-broker");
 	role_close_from(ROLE_CONTROL_FD + 1);
-	role_no_new_privs();
 	role_subreaper();
 	return broker_serve(ROLE_CONTROL_FD);
 }

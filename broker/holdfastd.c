@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,10 +16,12 @@
 #include "broker/hostconf.h"
 #include "broker/listen.h"
 #include "broker/options.h"
+#include "broker/powers.h"
 #include "broker/rundir.h"
 #include "broker/supervise.h"
 #include "common/log.h"
 #include "common/role.h"
+#include "common/sandbox.h"
 #include "common/xmalloc.h"
 
 static void
@@ -160,6 +163,30 @@ open_listeners(struct supervise_plan *plan, struct host *host)
 	return 0;
 }
 
+/*
+ * The last that needs root's other powers has been done.  Jobs that are
+ * root's keep them all: what is given up here is given up for them, too.
+ * With jobs that may gain privileges the filter takes CAP_SYS_ADMIN.
+ */
+static void
+confine(const struct host *host)
+{
+	unsigned int wanted = 0;
+	size_t i;
+	bool gain;
+
+	for (i = 0; i < host->ntenants; i++)
+		wanted |= powers_wanted(host->tenants[i].uid,
+		    host->tenants[i].flags);
+	gain = (wanted & POWERS_GAINING_JOBS) != 0;
+	if (!gain)
+		role_no_new_privs();
+	if ((wanted & POWERS_ROOT_JOBS) == 0 && sandbox_jobs(!gain) == -1)
+		log_warn("no system call filter");
+	if (geteuid() == 0)
+		role_keep_caps(powers_supervisor(wanted));
+}
+
 static int
 serve(struct options *o)
 {
@@ -174,8 +201,10 @@ serve(struct options *o)
 	rundir = open_rundir(&plan);
 	/* From here on nothing may end us before the directory is removed. */
 	if (settle_gateway_root(&plan, rundir) == 0 &&
-	    open_listeners(&plan, host) == 0)
+	    open_listeners(&plan, host) == 0) {
+		confine(host);
 		status = supervise_run(&plan);
+	}
 	rundir_close(rundir);
 	for (i = 0; i < PROGRAM_COUNT; i++)
 		free(plan.programs[i]);
@@ -203,7 +232,6 @@ main(int argc, char **argv)
 	} else if (o.version) {
 		printf("holdfastd %s\n", PACKAGE_VERSION);
 	} else if (!o.check) {
-		role_no_new_privs();
 		role_subreaper();
 		status = serve(&o);
 	}

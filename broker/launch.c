@@ -102,12 +102,22 @@ launch_set_fds(int control)
 }
 
 static int
+launch_take_ids(const struct launch_as *as)
+{
+	if (as->uid == geteuid() && as->gid == getegid())
+		return as->may_gain ? 0 : role_gain_nothing();
+	if (as->may_gain)
+		return role_become(as->uid, as->gid, as->groups, as->ngroups);
+	return role_become_for_good(as->uid, as->gid, as->groups,
+	    as->ngroups);
+}
+
+static int
 launch_become(const struct launch_as *as)
 {
 	if (as == NULL)
 		return 0;
-	if ((as->uid != geteuid() || as->gid != getegid()) &&
-	    role_become(as->uid, as->gid, as->groups, as->ngroups) == -1)
+	if (launch_take_ids(as) == -1)
 		return -1;
 	return chdir(as->cwd);
 }

@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Who and where a program is to be, when not as and where we are. */
@@ -15,6 +16,7 @@ struct launch_as {
 	size_t ngroups;
 	const char *cwd;
 	int cgroup;		/* directory of its cgroup, or -1: ours */
+	bool may_gain;		/* by set-user-ID programs, for its jobs */
 };
 
 /*

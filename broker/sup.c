@@ -75,6 +75,7 @@ sup_on_config(void *arg, const union proto_any *msg, struct chan_fds *fds)
 		fatalx("configuration from holdfastd: %s", wrong);
 	fit_to_files(&broker->settings);
 	broker->tenant = tenant_self(environ);
+	broker_confine(broker);
 	broker->peeruid = peeruid_new();
 	if (broker->peeruid == NULL)
 		fatal("cannot ask the kernel about connections");

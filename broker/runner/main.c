@@ -51,7 +51,6 @@ main(void)
 
 	role_begin("holdfast-runner");
 	role_need_control("holdfast-runner");
-	role_no_new_privs();
 	role_subreaper();
 	memory_init();
 	exec_init();

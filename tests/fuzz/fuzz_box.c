@@ -26,7 +26,10 @@ look_kind(void *arg, const char *path)
 	(void)arg;
 	switch (path[strlen(path) - 1]) {
 	case 'f':
+	case 't':	/* ".git", too */
 		return PLAN_OTHER;
+	case 'u':
+		return PLAN_UNSEEN;
 	case 'l':
 		return PLAN_LINK;
 	case 'm':
@@ -56,8 +59,22 @@ look_make(void *arg, const char *path)
 	return path[0] == '/' ? 0 : -1;
 }
 
+/* The longer the path, the further away. */
+static int
+look_pointer(void *arg, const char *path, const char *label, char *out)
+{
+	static const char *const texts[] = { "./r", "../r", "/r", "..",
+	    "a/../b", "m", "l" };
+
+	(void)arg;
+	(void)label;
+	snprintf(out, PATH_MAX, "%s",
+	    texts[strlen(path) % (sizeof(texts) / sizeof(texts[0]))]);
+	return 0;
+}
+
 static const struct plan_looks looks = { look_kind, look_follow, look_make,
-	NULL };
+	look_pointer, NULL };
 
 /* Whether "path" means what it says: nothing to be left out or followed. */
 static int

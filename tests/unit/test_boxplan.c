@@ -15,7 +15,9 @@ TestSuite(boxplan, .timeout = 20);
 
 /*
  * What there is: directories end with a slash, links have their target behind
- * an arrow, everything else is a file.
+ * an arrow, "!" stands behind what cannot be looked at, "^" behind what others
+ * keep closed, and everything else is a file, its text behind "=".  What
+ * begins with "never" or "full" has no place for more, in either way.
  */
 struct paper {
 	const char *const *items;
@@ -34,8 +36,12 @@ find(const struct paper *paper, const char *path, enum plan_kind *kind)
 	for (item = paper->items; *item != NULL; item++) {
 		if (strncmp(*item, path, len) != 0)
 			continue;
-		if ((*item)[len] == '\0')
+		if ((*item)[len] == '\0' || (*item)[len] == '=')
 			*kind = PLAN_OTHER;
+		else if ((*item)[len] == '!')
+			*kind = PLAN_UNSEEN;
+		else if ((*item)[len] == '^')
+			*kind = PLAN_CLOSED;
 		else if ((*item)[len] == '>')
 			*kind = PLAN_LINK;
 		else if ((*item)[len] != '/')
@@ -52,6 +58,10 @@ look_kind(void *arg, const char *path)
 	enum plan_kind kind;
 
 	find(arg, path, &kind);
+	/* A directory that was made is there from then on. */
+	if (kind == PLAN_MISSING && strstr(((struct paper *)arg)->made,
+	    path) != NULL)
+		return PLAN_DIRECTORY;
 	return kind;
 }
 
@@ -64,7 +74,7 @@ look_follow(void *arg, const char *path, char *out)
 	cr_assert_eq(kind, PLAN_LINK);
 	snprintf(out, PATH_MAX, "%s", target);
 	find(arg, out, &kind);
-	return kind == PLAN_MISSING ? -1 : 0;
+	return kind == PLAN_MISSING ? 1 : kind == PLAN_UNSEEN ? -1 : 0;
 }
 
 static int
@@ -72,9 +82,26 @@ look_make(void *arg, const char *path)
 {
 	struct paper *paper = arg;
 
+	if (strcmp(paper->items[0], "never") == 0)
+		return 1;
+	if (strcmp(paper->items[0], "full") == 0)
+		return -1;
 	snprintf(paper->made + strlen(paper->made), sizeof(paper->made) -
 	    strlen(paper->made), "%s ", path);
 	return 0;
+}
+
+static int
+look_pointer(void *arg, const char *path, const char *label, char *out)
+{
+	enum plan_kind kind;
+	const char *text = find(arg, path, &kind);
+
+	cr_assert_eq(kind, PLAN_OTHER);
+	if (text[-1] != '=' || strncmp(text, label, strlen(label)) != 0)
+		return 1;
+	snprintf(out, PATH_MAX, "%s", text + strlen(label));
+	return strcmp(out, "?") == 0 ? -1 : 0;
 }
 
 /* "r /x", "w /x", "d /x", or "R /x": skipped where missing. */
@@ -121,7 +148,7 @@ static int
 make(struct plan *plan, const struct plan_case *c, struct paper *paper)
 {
 	const struct plan_looks looks = { look_kind, look_follow, look_make,
-	    paper };
+	    look_pointer, paper };
 	struct writer w;
 	int result;
 
@@ -191,6 +218,42 @@ static const struct plan_case good[] = {
 	    { "r /", "w /a", "w /a-b", "r /a/w", NULL },
 	    "--ro-bind / / --bind /a /a --bind /a-b /a-b "
 	    "--ro-bind /a/w /a/w", "" },
+	/* What nobody in there could make, or get at. */
+	{ { "never", "/w/", NULL }, { "r /", "w /w", "r /w/.git", NULL },
+	    "--ro-bind / / --bind /w /w", "" },
+	{ { "/w/", "/w/a/", "/w/a/b^", NULL },
+	    { "r /", "w /w", "d /w/a/b", NULL },
+	    "--ro-bind / / --bind /w /w", "" },
+	/* What cannot be looked at is not for writing. */
+	{ { "/w/", "/x!", NULL }, { "r /", "w /w", "w /x", NULL },
+	    "--ro-bind / / --bind /w /w", "" },
+	{ { "/l>/gone", NULL }, { "r /", "w /l", "R /l/.git", NULL },
+	    "--ro-bind / /", "" },
+	/* A repository elsewhere: beside it, above it, and by the root. */
+	{ { "/w/", "/w/.git=gitdir:./.bare", "/w/.bare/", NULL },
+	    { "r /", "w /w", "R /w/.git", NULL },
+	    "--ro-bind / / --bind /w /w --ro-bind /w/.bare /w/.bare "
+	    "--ro-bind /w/.git /w/.git", "" },
+	{ { "/t/", "/t/w/", "/t/w/.git=gitdir:../git/x", "/t/git/",
+	    "/t/git/x/", "/t/git/x/commondir=..", NULL },
+	    { "r /", "w /t", "R /t/w/.git", NULL },
+	    "--ro-bind / / --bind /t /t --ro-bind /t/git /t/git "
+	    "--bind /t/w /t/w --ro-bind /t/w/.git /t/w/.git", "" },
+	{ { "/w/", "/w/.git=gitdir:/r/.git", "/r/", "/r/.git/", NULL },
+	    { "r /", "w /w", "w /r", "R /w/.git", NULL },
+	    "--ro-bind / / --bind /r /r --ro-bind /r/.git /r/.git "
+	    "--bind /w /w --ro-bind /w/.git /w/.git", "" },
+	{ { "/w/", "/w/.git=else", NULL },
+	    { "r /", "w /w", "R /w/.git", NULL },
+	    "--ro-bind / / --bind /w /w --ro-bind /w/.git /w/.git", "" },
+	/* What it points to is missing: as what is itself. */
+	{ { "/w/", "/w/.git=gitdir:g", NULL },
+	    { "r /", "w /w", "R /w/.git", NULL },
+	    "--ro-bind / / --bind /w /w --ro-bind /w/.git /w/.git", "" },
+	{ { "/w/", "/w/.git=gitdir:g", NULL },
+	    { "r /", "w /w", "r /w/.git", NULL },
+	    "--ro-bind / / --bind /w /w --ro-bind /w/.git /w/.git "
+	    "--ro-bind /w/g /w/g", "/w/g " },
 };
 
 Test(boxplan, mounts)
@@ -223,6 +286,30 @@ static const struct plan_case refused[] = {
 	    "/proc and /dev", NULL },
 	{ { "/dev/", NULL }, { "r /", "w /dev", NULL }, "/proc and /dev",
 	    NULL },
+	/* Missing, and it could be made later by who is inside. */
+	{ { "full", "/w/", NULL }, { "r /", "w /w", "r /w/.git", NULL },
+	    "/w/.git is missing and cannot", NULL },
+	{ { "/w/", "/l>/w/gone", NULL },
+	    { "r /", "w /w", "r /l/.git", NULL }, "/l is a symbolic link to "
+	    "nowhere", NULL },
+	/* Who is inside may be able to have a look later. */
+	{ { "/w/", "/w/a/", "/w/a/b!", NULL },
+	    { "r /", "w /w", "D /w/a/b", NULL }, "/w/a/b cannot be looked",
+	    NULL },
+	{ { "/l>/x", "/x!", NULL }, { "r /", "D /l", NULL },
+	    "/l cannot be looked", NULL },
+	/* Repositories that could be turned elsewhere. */
+	{ { "/w/", "/w/.git=gitdir:l", "/w/l>/x", "/x/", NULL },
+	    { "r /", "w /w", "R /w/.git", NULL }, "/w/l is a symbolic",
+	    NULL },
+	{ { "/w/", "/w/.git=gitdir:a/../b", NULL },
+	    { "r /", "w /w", "R /w/.git", NULL }, "\"..\"", NULL },
+	{ { "/w/", "/w/.git=gitdir:?", NULL },
+	    { "r /", "w /w", "R /w/.git", NULL }, "cannot be read", NULL },
+	{ { "/w/", "/w/.git=gitdir:./.", NULL },
+	    { "r /", "w /w", "R /w/.git", NULL }, "what it lies in", NULL },
+	{ { "/w/", "/w/.git=gitdir:/w", NULL },
+	    { "r /", "w /w", "R /w/.git", NULL }, "what it lies in", NULL },
 };
 
 Test(boxplan, what_cannot_be_promised)
@@ -255,7 +342,7 @@ Test(boxplan, walls)
 	    "--unshare-ipc", "--die-with-parent", "--proc", "--dev",
 	    "--cap-drop" };
 	const struct plan_looks looks = { look_kind, look_follow, look_make,
-	    &(struct paper){ .items = good[0].items } };
+	    look_pointer, &(struct paper){ .items = good[0].items } };
 	struct plan plan = { 0 };
 	struct writer w;
 	size_t i;

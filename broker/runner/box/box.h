@@ -19,7 +19,11 @@ enum {
 	BOX_FD_IN,		/* these become 0, 1 and 2 of the program */
 	BOX_FD_OUT,
 	BOX_FD_ERR,
-	BOX_FD_PROGRAM,		/* the program, where the order names none */
+	/*
+	 * The program, instead of those the order names; its arguments have
+	 * the paths of struct plan's marks behind them.
+	 */
+	BOX_FD_PROGRAM,
 	BOX_FD_END
 };
 

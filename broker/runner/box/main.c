@@ -19,6 +19,7 @@
 
 #include "broker/runner/box/box.h"
 #include "broker/runner/box/filter.h"
+#include "broker/runner/box/look.h"
 #include "broker/runner/box/plan.h"
 #include "broker/runner/exec.h"
 #include "common/proto.h"
@@ -80,33 +81,6 @@ order_read(struct fields_BOX *order)
 	list = (struct span){ bytes, (size_t)st.st_size };
 	if (proto_record_next(&list, &proto_box, order) != 1)
 		refuse("sandbox: what to do is malformed");
-}
-
-static enum plan_kind
-look_kind(void *arg, const char *path)
-{
-	struct stat st;
-
-	(void)arg;
-	if (lstat(path, &st) == -1)
-		return PLAN_MISSING;
-	if (S_ISLNK(st.st_mode))
-		return PLAN_LINK;
-	return S_ISDIR(st.st_mode) ? PLAN_DIRECTORY : PLAN_OTHER;
-}
-
-static int
-look_follow(void *arg, const char *path, char *out)
-{
-	(void)arg;
-	return realpath(path, out) == NULL ? -1 : 0;
-}
-
-static int
-look_make(void *arg, const char *path)
-{
-	(void)arg;
-	return mkdir(path, 0777) == -1 && errno != EEXIST ? -1 : 0;
 }
 
 /* Another view of processes would lead out of the sandbox. */
@@ -178,6 +152,7 @@ static void
 add_self(struct plan *plan)
 {
 	char path[64];
+	size_t i;
 	int fd = above(open("/proc/self/exe", O_RDONLY));
 
 	if (fd == -1)
@@ -187,13 +162,13 @@ add_self(struct plan *plan)
 	plan_add(plan, "--");
 	plan_add(plan, path);
 	plan_add(plan, "inside");
+	for (i = 0; i < plan->mark_count; i++)
+		plan_add(plan, plan->marks[i]);
 }
 
 static void __attribute__((noreturn))
 outside(void)
 {
-	static const struct plan_looks looks = { look_kind, look_follow,
-	    look_make, NULL };
 	/* It stays for all to read in what bubblewrap leaves inside. */
 	static char *const no_environment[] = { NULL };
 	struct plan plan = { 0 };
@@ -204,7 +179,7 @@ outside(void)
 	order_read(&order);
 	bwrap = find_bwrap();
 	plan_add(&plan, "bwrap");
-	if (plan_make(&plan, order.rules, order.network, &looks) == -1)
+	if (plan_make(&plan, order.rules, order.network, &look_here) == -1)
 		refuse("%s", plan.why);
 	cover_procs(&plan);
 	/* Root does without where the system has no user namespaces. */
@@ -261,8 +236,25 @@ enter(const struct fields_BOX *order)
 		fail(EXEC_DIRECTORY, errno);
 }
 
+/* Programs of ours are told on what their sandbox depends. */
+static char **
+argv_join(char **first, char *const *more)
+{
+	size_t i = 0, j;
+	char **argv;
+
+	while (first[i] != NULL)
+		i++;
+	for (j = 0; more[j] != NULL; j++)
+		continue;
+	argv = xcalloc(i + j + 1, sizeof(*argv));
+	memcpy(argv, first, i * sizeof(*argv));
+	memcpy(argv + i, more, j * sizeof(*argv));
+	return argv;
+}
+
 static void __attribute__((noreturn))
-inside(void)
+inside(char *const *marks)
 {
 	char program[64], *by_fd[] = { program, NULL };
 	char **programs, **argv, **envp;
@@ -285,6 +277,7 @@ inside(void)
 		snprintf(program, sizeof(program), "/proc/self/fd/%d",
 		    BOX_FD_PROGRAM);
 		programs = by_fd;
+		argv = argv_join(argv, marks);
 	}
 	lead(&order);
 	enter(&order);
@@ -301,6 +294,6 @@ int
 main(int argc, char **argv)
 {
 	if (argc > 1 && strcmp(argv[1], "inside") == 0)
-		inside();
+		inside(argv + 2);
 	outside();
 }

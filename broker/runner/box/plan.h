@@ -19,6 +19,8 @@
 
 enum plan_kind {
 	PLAN_MISSING,
+	PLAN_CLOSED,	/* others keep us from looking, and so all inside */
+	PLAN_UNSEEN,	/* it cannot be looked at for another reason */
 	PLAN_LINK,
 	PLAN_DIRECTORY,
 	PLAN_OTHER
@@ -27,26 +29,46 @@ enum plan_kind {
 struct plan_looks {
 	/* What is at "path", links not followed. */
 	enum plan_kind (*kind)(void *arg, const char *path);
-	/* Where the link "path" leads, by realpath(3); -1: nowhere. */
+	/*
+	 * Where the link "path" leads, by realpath(3), in "out" (PATH_MAX
+	 * bytes).  0; 1: nowhere; -1: that cannot be found out.
+	 */
 	int (*follow)(void *arg, const char *path, char *out);
-	/* Make an empty directory; -1: cannot. */
+	/*
+	 * Make an empty directory.  0: something is there now; 1: nobody
+	 * inside could, either; -1: cannot.
+	 */
 	int (*make)(void *arg, const char *path);
+	/*
+	 * What the first line of the file "path" says behind "label", without
+	 * blanks around it, in "out" (PATH_MAX bytes).  0; 1: it has no such
+	 * line; -1: cannot be read.
+	 */
+	int (*pointer)(void *arg, const char *path, const char *label,
+	    char *out);
 	void *arg;
 };
 
 struct plan {
 	char **args;		/* NULL-terminated, for bubblewrap */
 	size_t count;
+	/*
+	 * The paths on which it depends: once one of them is another file, or
+	 * there at all, another plan might come out.
+	 */
+	char **marks;
+	size_t mark_count;
 	char why[512];		/* for the client, when it cannot be done */
 };
 
 /*
  * Make a plan from "rules" (records, struct fields_RULE, absolute paths).
- * Returns 0, or -1 with "why" set; plan_clear() frees the arguments either way.
+ * Returns 0, or -1 with "why" set; plan_clear() frees the rest either way.
  */
 int plan_make(struct plan *plan, struct span rules, int network,
     const struct plan_looks *looks);
 
+/* Free its arguments and its marks. */
 void plan_clear(struct plan *plan);
 
 /* Append one argument, or several up to a NULL. */

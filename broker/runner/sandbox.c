@@ -187,6 +187,10 @@ sandbox_explain(const char *said, char *out, size_t size)
 	const char *advice = NULL;
 	size_t i, k;
 
+	/* --perms is the newest of the options that are used. */
+	if (strstr(said, "nknown option") != NULL)
+		advice = "bubblewrap is too old here: it must be 0.5.0 or "
+		    "newer";
 	for (i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
 		if (strstr(said, refusals[i]) == NULL)
 			continue;

@@ -33,6 +33,11 @@
 #define PROTO_SESSION_LEN 36	/* bytes of a session id: UUID text */
 #define PROTO_NONCE_LEN 16	/* bytes of an attach request's id */
 #define PROTO_STREAM_COUNT 3	/* see enum proto_stream */
+/*
+ * The code of an RG_ERROR from a worker in a sandbox, never from a runner:
+ * nothing was done, for the sandbox no longer is what its policy asks for.
+ */
+#define PROTO_OUTDATED 1
 #define PROTO_SANDBOX_LIST 32768 /* bytes of each list of a sandbox */
 #define PROTO_FILES_MAX (16384 + PROTO_SANDBOX_MAX) /* of a request */
 #define PROTO_SANDBOX_MAX (3 * PROTO_SANDBOX_LIST + 8192) /* of its fields */

@@ -346,7 +346,7 @@ void attach_throttle(struct attach *attach);
 void serve_request(struct attach *attach, const struct proto_head *head,
     const union proto_any *msg, const uint8_t *payload);
 
-/* worker.c: requests that other programs of ours do. */
+/* schedule.c, passing.c, worker.c: requests that other programs of ours do. */
 void workers_ask(struct attach *attach, const struct proto_head *head,
     const union proto_any *msg, const uint8_t *payload);
 void workers_pump(struct attach *attach);

@@ -40,6 +40,7 @@ struct work {
 	struct span handle;	/* the client's name for a file, into "bytes" */
 	bool moves;		/* who has that file may be another then */
 	struct worker *worker;	/* who does it; NULL: it waits */
+	unsigned int tries;	/* in sandboxes that were outdated */
 	/* The client's call, for an error if the worker is lost. */
 	uint32_t call;
 	bool has_int, has_str;

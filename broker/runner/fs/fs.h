@@ -112,6 +112,13 @@ void fs_list_add(struct fs_list *list, char kind, const char *name);
 void fs_list_switch(struct fs_list *list, enum proto_tag tag);
 void fs_list_end(struct fs_list *list, struct fields_RG_RESULT *result);
 
+/*
+ * Remember what is at these paths, up to a NULL: what the sandbox around us
+ * was made for.  Whether it is still so.
+ */
+void fs_marks_set(char *const *paths);
+bool fs_marks_hold(void);
+
 /* Serve the socket until the runner closes it; returns the exit status. */
 int fs_serve(int fd);
 

@@ -40,5 +40,7 @@ main(int argc, char **argv)
 		log_warn("no system call filter");
 	if (argc > 1 && strcmp(argv[1], "watch") == 0)
 		return fs_watch(STDIN_FILENO);
+	if (argc > 1 && strcmp(argv[1], "boxed") == 0)
+		fs_marks_set(argv + 2);
 	return fs_serve(STDIN_FILENO);
 }

@@ -15,20 +15,21 @@
 static const struct {
 	uint16_t type;
 	void (*fn)(const struct fs_call *call);
+	bool open;		/* of a file that is open: no path is named */
 } operations[] = {
-	{ MSG_GR_FS_READ_FILE, fs_read_file },
-	{ MSG_GR_FS_WRITE_FILE, fs_write_file },
-	{ MSG_GR_FS_CREATE_DIRECTORY, fs_create_directory },
-	{ MSG_GR_FS_GET_METADATA, fs_get_metadata },
-	{ MSG_GR_FS_CANONICALIZE, fs_canonicalize },
-	{ MSG_GR_FS_READ_DIRECTORY, fs_read_directory },
-	{ MSG_GR_FS_WALK, fs_walk },
-	{ MSG_GR_FS_REMOVE, fs_remove },
-	{ MSG_GR_FS_COPY, fs_copy },
-	{ MSG_GR_FS_OPEN, fs_open },
-	{ MSG_GR_FS_READ_BLOCK, fs_read_block },
-	{ MSG_GR_FS_WRITE_BLOCK, fs_write_block },
-	{ MSG_GR_FS_CLOSE, fs_close },
+	{ MSG_GR_FS_READ_FILE, fs_read_file, false },
+	{ MSG_GR_FS_WRITE_FILE, fs_write_file, false },
+	{ MSG_GR_FS_CREATE_DIRECTORY, fs_create_directory, false },
+	{ MSG_GR_FS_GET_METADATA, fs_get_metadata, false },
+	{ MSG_GR_FS_CANONICALIZE, fs_canonicalize, false },
+	{ MSG_GR_FS_READ_DIRECTORY, fs_read_directory, false },
+	{ MSG_GR_FS_WALK, fs_walk, false },
+	{ MSG_GR_FS_REMOVE, fs_remove, false },
+	{ MSG_GR_FS_COPY, fs_copy, false },
+	{ MSG_GR_FS_OPEN, fs_open, false },
+	{ MSG_GR_FS_READ_BLOCK, fs_read_block, true },
+	{ MSG_GR_FS_WRITE_BLOCK, fs_write_block, true },
+	{ MSG_GR_FS_CLOSE, fs_close, true },
 };
 
 static int serve_fd = -1;
@@ -89,7 +90,12 @@ operate(const struct fs_call *call)
 
 	for (i = 0; i < sizeof(operations) / sizeof(operations[0]); i++)
 		if (operations[i].type == call->type) {
-			operations[i].fn(call);
+			if (operations[i].open || fs_marks_hold())
+				operations[i].fn(call);
+			else
+				fs_reply_error(call, PROTO_OUTDATED,
+				    "what the sandbox was made for has "
+				    "changed");
 			return;
 		}
 	fatalx("%s is nothing for holdfast-fs", proto_name(call->type));

@@ -81,7 +81,8 @@ reap_parse_number(const char *p, long *number)
 		return -1;
 	errno = 0;
 	*number = strtol(p, &end, 10);
-	if (errno != 0 || (*end != ' ' && *end != '\n' && *end != '\0'))
+	if (errno != 0 || *number > INT_MAX ||
+	    (*end != ' ' && *end != '\n' && *end != '\0'))
 		return -1;
 	return 0;
 }

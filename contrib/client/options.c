@@ -20,7 +20,7 @@ extern char **environ;
 static const char usage[] =
     "usage: holdfast run [options] [--] command [argument ...]\n"
     "       holdfast attach [options] session [process]\n"
-    "       holdfast ps [options] session\n"
+    "       holdfast ps [options] [session]\n"
     "       holdfast cp [options] source target\n"
     "       holdfast --help | --version\n";
 
@@ -29,7 +29,8 @@ static const char help[] =
     "Run a command on a holdfast server as if it ran here.  Standard input\n"
     "goes to it, its output and exit status come back, and when the\n"
     "connection breaks the command runs on while holdfast reconnects.\n"
-    "attach goes on with one that was left running, ps lists what runs.\n"
+    "attach goes on with one that was left running, ps lists what was left,\n"
+    "or the processes of one session.\n"
     "\n"
     "  --url URL         server (default $HOLDFAST_URL, else\n"
     "                    " OPTIONS_URL ")\n"
@@ -67,7 +68,7 @@ static const struct {
 } commands[] = {
 	{ "run", OPTIONS_COMMAND_RUN, 1, 0 },
 	{ "attach", OPTIONS_ATTACH, 1, 2 },
-	{ "ps", OPTIONS_PS, 1, 1 },
+	{ "ps", OPTIONS_PS, 0, 1 },
 };
 
 enum {
@@ -308,7 +309,8 @@ options_check(struct options *options, int argc, char *argv[])
 	int count = argc - optind, most = commands[options->command].most;
 
 	if (count < commands[options->command].least ||
-	    (most != 0 && count > most) || *argv[optind] == '\0') {
+	    (most != 0 && count > most) ||
+	    (count > 0 && *argv[optind] == '\0')) {
 		say_error(options->command == OPTIONS_COMMAND_RUN ?
 		    "%s: no command given" : "%s: wants a session",
 		    commands[options->command].name);
@@ -317,7 +319,7 @@ options_check(struct options *options, int argc, char *argv[])
 	}
 	if (options->command == OPTIONS_COMMAND_RUN)
 		options->argv = argv + optind;
-	else {
+	else if (count > 0) {
 		options->session = argv[optind];
 		options->process = argv[optind + 1];
 	}

@@ -25,7 +25,7 @@ struct options {
 	int takeover;
 	int escape; /* byte, or -1: none */
 	uint64_t ttl_ms; /* 0: none asked for */
-	const char *session; /* to attach to or to list; NULL for run */
+	const char *session; /* to attach to or to list, or NULL */
 	const char *process; /* to attach to, or NULL */
 	char **env; /* "NAME=value", NULL at its end */
 	size_t nenv;

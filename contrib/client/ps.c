@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* "holdfast ps": the processes of a session. */
+/* "holdfast ps": the processes of a session, or what was left running. */
 #include "config.h"
 
 #include <stdio.h>
@@ -11,6 +11,7 @@
 
 #include "common/log.h"
 #include "contrib/client/job.h"
+#include "contrib/client/memory.h"
 #include "contrib/client/options.h"
 #include "contrib/client/ps.h"
 #include "contrib/client/rpc.h"
@@ -23,6 +24,8 @@ struct ps {
 	struct session *session;
 	int status;
 	int shown; /* the line above all others */
+	const struct memory_entry *left; /* what is looked for, or NULL */
+	char state[32]; /* of that */
 };
 
 int
@@ -133,7 +136,10 @@ ps_reply_cb(void *arg, int what, uint64_t tag, const struct rpc_message *msg)
 		return;
 	}
 	for (i = 0; ps_process(msg->body, i, &process) == 0; i++)
-		ps_show(ps, &process);
+		if (ps->left == NULL)
+			ps_show(ps, &process);
+		else if (strcmp(ps->left->process, process.id) == 0)
+			ps_state(&process, ps->state, sizeof(ps->state));
 	next = rpc_uint(msg->body, "next", 0);
 	if (next != 0)
 		ps_ask(ps, next);
@@ -163,11 +169,21 @@ ps_notification_cb(void *arg, const struct rpc_message *msg)
 	(void)msg;
 }
 
+/* What was left may be anywhere by now; that is no failure. */
 static void
 ps_failed_cb(void *arg, const char *why)
 {
-	say_error("%s", why);
-	ps_finish(arg, JOB_STATUS_FAILED);
+	struct ps *ps = arg;
+
+	if (ps->left != NULL && session_is_elsewhere(ps->session)) {
+		strlcpy(ps->state, "attached", sizeof(ps->state));
+		ps_finish(ps, 0);
+	} else if (ps->left != NULL && session_is_expired(ps->session)) {
+		ps_finish(ps, 0);
+	} else {
+		say_error("%s", why);
+		ps_finish(ps, JOB_STATUS_FAILED);
+	}
 }
 
 static const struct session_ops ps_ops = {
@@ -179,15 +195,82 @@ static const struct session_ops ps_ops = {
 	.failed = ps_failed_cb,
 };
 
+/* Ask about one session; the status to exit with. */
+static int
+ps_session(struct ps *ps, const struct session_config *config)
+{
+	ps->status = JOB_STATUS_FAILED;
+	ps->base = event_base_new();
+	if (ps->base == NULL)
+		fatalx("the event loop can't be made");
+	ps->session = session_new(ps->base, config, &ps_ops, ps);
+	session_begin(ps->session);
+	event_base_dispatch(ps->base);
+	session_free(ps->session);
+	event_base_free(ps->base);
+	return ps->status;
+}
+
+static void
+ps_show_left(const struct memory_entry *left, const char *state, int first)
+{
+	char session[LOG_CLEAN_SIZE], process[LOG_CLEAN_SIZE];
+	char clean[LOG_CLEAN_SIZE], command[LOG_CLEAN_SIZE];
+
+	if (first)
+		printf("%-36s %-8s %-36s %s\n", "SESSION", "STATE",
+		    "PROCESS", "COMMAND");
+	printf("%-36s %-8s %-36s %s\n",
+	    log_clean(session, left->session, strlen(left->session)),
+	    log_clean(clean, state, strlen(state)),
+	    log_clean(process, left->process, strlen(left->process)),
+	    log_clean(command, left->command, strlen(left->command)));
+}
+
+/* All that was left at this server; what is gone is told once. */
+static int
+ps_all_left(struct ps *ps, struct session_config *config)
+{
+	struct memory memory = { 0 };
+	size_t i, here = 0;
+	int status = 0;
+
+	memory_read(&memory);
+	config->once = 1;
+	for (i = 0; i < memory.count && status == 0; i++) {
+		ps->left = &memory.entries[i];
+		if (strcmp(ps->left->url, config->url_text) != 0)
+			continue;
+		config->resume = ps->left->session;
+		strlcpy(ps->state, "gone", sizeof(ps->state));
+		status = ps_session(ps, config);
+		if (status != 0)
+			break;
+		ps_show_left(ps->left, ps->state, here++ == 0);
+		if (strcmp(ps->state, "gone") == 0)
+			(void)memory_forget(ps->left->url,
+			    ps->left->session);
+	}
+	if (status == 0 && here == 0)
+		say_note("nothing was left running at %s",
+		    config->url_text);
+	if (status == 0 && here < memory.count)
+		say_note("%zu left at other servers: --url names one",
+		    memory.count - here);
+	memory_clear(&memory);
+	return status;
+}
+
 int
 ps_main(struct options *options)
 {
-	struct ps ps = { .status = JOB_STATUS_FAILED };
+	struct ps ps = { 0 };
 	struct session_config config = {
 		.url_text = options->url,
 		.resume = options->session,
 	};
 	struct target target;
+	int status;
 
 	log_init("holdfast", LOG_LEVEL_WARN, 0);
 	if (target_init(&target, options->url, options->token_file) == -1) {
@@ -197,16 +280,10 @@ ps_main(struct options *options)
 	config.url = &target.url;
 	config.addresses = target.addresses;
 	config.token = target.token;
-	ps.base = event_base_new();
-	if (ps.base == NULL)
-		fatalx("the event loop can't be made");
-	ps.session = session_new(ps.base, &config, &ps_ops, &ps);
-	session_begin(ps.session);
-	event_base_dispatch(ps.base);
-	session_free(ps.session);
-	event_base_free(ps.base);
+	status = options->session != NULL ? ps_session(&ps, &config) :
+	    ps_all_left(&ps, &config);
 	target_clear(&target);
 	if (fflush(stdout) != 0)
-		ps.status = JOB_STATUS_FAILED;
-	return ps.status;
+		status = JOB_STATUS_FAILED;
+	return status;
 }

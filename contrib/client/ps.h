@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* "holdfast ps": the processes of a session. */
+/* "holdfast ps": the processes of a session, or what was left running. */
 #ifndef CONTRIB_CLIENT_PS_H
 #define CONTRIB_CLIENT_PS_H
 

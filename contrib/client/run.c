@@ -349,6 +349,8 @@ run_open(struct run *run, struct options *options,
 	run->detach = options->detach;
 	run->attaching = options->command == OPTIONS_ATTACH;
 	run->wanted = options->process;
+	run->url = options->url;
+	run->argv = options->argv;
 	escape_init(&run->escape, options->escape);
 	with_input = with_input && !run->detach;
 	run->base = event_base_new();

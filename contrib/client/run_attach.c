@@ -13,6 +13,7 @@
 #include "common/log.h"
 #include "common/xmalloc.h"
 #include "contrib/client/job.h"
+#include "contrib/client/memory.h"
 #include "contrib/client/ps.h"
 #include "contrib/client/rpc.h"
 #include "contrib/client/run_private.h"
@@ -120,6 +121,24 @@ run_listed(struct run *run, const struct rpc_message *msg)
 		run_choose(run);
 }
 
+/* So that "holdfast ps" finds it. */
+static void
+run_remember(struct run *run)
+{
+	char command[LOG_CLEAN_SIZE] = "";
+	size_t i;
+
+	for (i = 0; run->argv != NULL && run->argv[i] != NULL; i++) {
+		if (i > 0)
+			strlcat(command, " ", sizeof(command));
+		strlcat(command, run->argv[i], sizeof(command));
+	}
+	if (memory_keep(run->url, session_id(run->session),
+	    job_id(run->job), run->argv == NULL ? NULL : command) == -1)
+		say_note("holdfast ps will not list it: %s",
+		    strerror(errno));
+}
+
 /* The job is there and goes on without us. */
 void
 run_leave(struct run *run)
@@ -127,6 +146,7 @@ run_leave(struct run *run)
 	const char *session = session_id(run->session);
 
 	tty_restore();
+	run_remember(run);
 	say_note("detached; the session is kept for %llu seconds without a "
 	    "connection",
 	    (unsigned long long)session_ttl_ms(run->session) / 1000);

@@ -32,6 +32,8 @@ struct run {
 	int tty;
 	int detach; /* leave as soon as it runs */
 	int attaching; /* to what somebody else has started */
+	const char *url; /* as it was given, for what is left */
+	char *const *argv; /* of the job; NULL when attached to */
 	const char *wanted; /* process to attach to, or NULL: the only one */
 	char *found; /* what was found */
 	int found_tty;

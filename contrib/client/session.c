@@ -44,6 +44,7 @@ struct session {
 	int beyond;
 	int replaced;
 	int unknown; /* the server says so */
+	int elsewhere; /* the same */
 	int expired;
 	int paused;
 	struct event *timer; /* pause, or the answer to initialize */
@@ -149,9 +150,11 @@ session_judge(struct session *session, const struct rpc_message *msg)
 	if (msg->kind == RPC_ERROR) {
 		session_set_why(session, "%.160s", msg->text);
 		session_add_ending(session, msg);
-		session->unknown = msg->code == RPC_INVALID;
-		return msg->code == RPC_BUSY ? SESSION_EV_BUSY :
-		    SESSION_EV_REJECTED;
+		session->unknown = msg->code == RPC_INVALID &&
+		    session->id != NULL;
+		session->elsewhere = msg->code == RPC_BUSY;
+		return session->elsewhere && !session->config->once ?
+		    SESSION_EV_BUSY : SESSION_EV_REJECTED;
 	}
 	id = rpc_string(msg->body, "sessionId", NULL);
 	if (id == NULL || *id == '\0' || strlen(id) > SESSION_ID_MAX) {
@@ -349,7 +352,7 @@ session_do_fail(struct session *session)
 
 	session_do_end(session);
 	session->replaced = session->event == SESSION_EV_REPLACED;
-	session->expired = session->attached_once && (session->unknown ||
+	session->expired = session->unknown || (session->attached_once &&
 	    session->event == SESSION_EV_DEADLINE);
 	if (session->replaced)
 		snprintf(why, sizeof(why), "the session was taken over by "
@@ -513,6 +516,12 @@ int
 session_is_expired(const struct session *session)
 {
 	return session->expired;
+}
+
+int
+session_is_elsewhere(const struct session *session)
+{
+	return session->elsewhere;
 }
 
 int

@@ -34,6 +34,7 @@ struct session_config {
 	const char *token; /* or NULL */
 	const char *resume; /* the session to attach to, or NULL: a new one */
 	int takeover; /* whoever has it */
+	int once; /* fail at once where another connection has it */
 	uint64_t ttl_ms; /* to be kept without a connection; 0: as it is */
 };
 
@@ -84,11 +85,13 @@ int session_is_beyond(const struct session *session);
 int session_is_replaced(const struct session *session);
 
 /*
- * Whether it has failed, after it was there, because the server keeps it no
- * more, or can't any more by its own word: what needs no old session may go
- * on in a new one.
+ * Whether it has failed because the server keeps it no more, or can't any
+ * more by its own word: what needs no old session may go on in a new one.
  */
 int session_is_expired(const struct session *session);
+
+/* Whether it has failed because another connection has it ("once"). */
+int session_is_elsewhere(const struct session *session);
 
 /* True while attached; milliseconds since the break otherwise. */
 int session_is_attached(const struct session *session);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What the client takes from users and servers as text: addresses, names in
- * lists to be copied, lists of processes.
+ * lists to be copied, lists of processes, and what was left running.
  */
 #include "config.h"
 
@@ -12,6 +12,7 @@
 #include <json-c/json.h>
 
 #include "contrib/client/cp_private.h"
+#include "contrib/client/memory.h"
 #include "contrib/client/ps.h"
 #include "contrib/client/rpc.h"
 #include "contrib/client/url.h"
@@ -63,6 +64,21 @@ try_list(const char *text, size_t len)
 	rpc_message_clear(&msg);
 }
 
+static void
+try_memory(const char *text, size_t len)
+{
+	struct memory memory = { 0 };
+	size_t i;
+
+	memory_parse(&memory, text, len);
+	for (i = 0; i < memory.count; i++)
+		if (*memory.entries[i].session == '\0' ||
+		    *memory.entries[i].process == '\0' ||
+		    strpbrk(memory.entries[i].command, "\t\n\033") != NULL)
+			abort();
+	memory_clear(&memory);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -75,15 +91,18 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	memcpy(text, data + 1, size - 1);
 	text[size - 1] = '\0';
-	switch (data[0] % 3) {
+	switch (data[0] % 4) {
 	case 0:
 		try_url(text);
 		break;
 	case 1:
 		try_name(text);
 		break;
-	default:
+	case 2:
 		try_list(text, size - 1);
+		break;
+	default:
+		try_memory(text, size - 1);
 		break;
 	}
 	free(text);

@@ -60,6 +60,14 @@ cli_buf_add(struct cli_buf *buf, const void *data, size_t len)
 
 static const char *cli_name = "run";
 
+static const char *cli_state = "/dev/null";
+
+void
+cli_remember_in(const char *directory)
+{
+	cli_state = directory;
+}
+
 void
 cli_command(const char *name)
 {
@@ -81,6 +89,8 @@ cli_child(const int fds[3], const char *url, const char *const args[])
 		at = 1;
 	for (i = 0; args[i] != NULL && i < CLI_ARGS - 3; i++)
 		argv[i + at] = args[i];
+	/* What it remembers is the test's, or nothing. */
+	setenv("XDG_STATE_HOME", cli_state, 1);
 	if (url == NULL)
 		unsetenv("HOLDFAST_URL");
 	else

@@ -20,6 +20,9 @@ struct termios;
 /* Which command is started from now on, instead of "run". */
 void cli_command(const char *name);
 
+/* Where it remembers what it left, a directory; nowhere before this. */
+void cli_remember_in(const char *directory);
+
 /*
  * Start "holdfast run" with "args" (NULL at its end), or, where these begin
  * with "attach" or "ps", "holdfast" with them, and HOLDFAST_URL set to

@@ -90,6 +90,101 @@ story_detach(struct daemon *daemon)
 	free(err);
 }
 
+static char *
+all_left(struct daemon *daemon, int *status)
+{
+	static const char *const ps[] = { "ps", NULL };
+	char *out;
+
+	*status = cli_run(daemon_url(daemon), ps, NULL, 0, &out, NULL);
+	return out;
+}
+
+/* Whether a line has all three. */
+static int
+is_listed(const char *out, const struct left *left, const char *state)
+{
+	const char *line = strstr(out, left->session), *end;
+	char *one;
+	int good;
+
+	if (line == NULL)
+		return 0;
+	end = strchrnul(line, '\n');
+	one = strndup(line, (size_t)(end - line));
+	good = one != NULL && strstr(one, left->process) != NULL &&
+	    strstr(one, state) != NULL;
+	free(one);
+	return good;
+}
+
+/* Where nobody remembers what is left, nobody can come back to it. */
+static void
+story_all_left(struct daemon *daemon)
+{
+	struct left runs, ended;
+	const char *const back[] = { "attach", runs.session, NULL };
+	struct cli *holder;
+	char *out;
+	int status;
+
+	cli_remember_in(daemon_dir(daemon));
+	out = all_left(daemon, &status);
+	tap_ok(status == 0 && *out == '\0', "nothing is left: %d", status);
+	free(out);
+	if (!tap_ok(run_detached(daemon, "echo here; read x", "-t",
+	    &runs) && run_detached(daemon, "exit 6", "-T", &ended),
+	    "two jobs are left"))
+		return;
+	status = attach(daemon, &ended, NULL, NULL);
+	out = all_left(daemon, &status);
+	tap_ok(status == 0 && is_listed(out, &runs, "running") &&
+	    is_listed(out, &ended, "exit 6") &&
+	    strstr(out, "sh -c exit 6") != NULL, "both are listed");
+	free(out);
+	holder = cli_start_tty(daemon_url(daemon), back);
+	tap_ok(cli_expect(holder, "here\r\n") == 0, "one is attached to");
+	out = all_left(daemon, &status);
+	tap_ok(status == 0 && is_listed(out, &runs, "attached"),
+	    "which is told, and disturbs nobody");
+	free(out);
+	cli_input(holder, "\r", 1);
+	tap_ok(cli_wait(holder) == 1 || cli_wait(holder) == 0,
+	    "it goes on to its end");
+	cli_free(holder);
+}
+
+/* A server that knows nothing any more: told once. */
+static void
+story_gone(struct daemon *daemon)
+{
+	static const char *const brief[] = { "--max-detach-ttl-ms", "1",
+		"--detach-ttl-ms", "1", NULL };
+	struct daemon *other = daemon_start(brief);
+	static const char *const args[] = { "--detach", "sleep", "300",
+		NULL };
+	struct left left;
+	char *out = NULL;
+	int status;
+
+	if (!tap_ok(other != NULL, "a server that forgets at once"))
+		return;
+	cli_remember_in(daemon_dir(daemon));
+	status = cli_run(daemon_url(other), args, NULL, 0, &out, NULL);
+	tap_ok(status == 0 && parse_left(out, &left) == 0 &&
+	    daemon_wait_none(other, "holdfast-runner", CLI_MS) == 0,
+	    "a job is left, and its session ends");
+	free(out);
+	out = all_left(other, &status);
+	tap_ok(status == 0 && is_listed(out, &left, "gone"),
+	    "what is gone is told");
+	free(out);
+	out = all_left(other, &status);
+	tap_ok(status == 0 && *out == '\0', "once");
+	free(out);
+	daemon_free(other, tap_failed() > 0);
+}
+
 static void
 story_taken_over(struct daemon *daemon)
 {
@@ -181,6 +276,8 @@ main(void)
 		story_taken_over(daemon);
 		story_escape(daemon);
 		story_size(daemon);
+		story_all_left(daemon);
+		story_gone(daemon);
 		tap_ok(daemon_stop(daemon, CLI_MS) == 0,
 		    "holdfastd ends with 0");
 		tap_ok(daemon_check_clean(daemon, CLI_MS) == 0,

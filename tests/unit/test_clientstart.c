@@ -171,6 +171,9 @@ Test(clientstart, other_commands)
 	cr_assert_str_eq(options.process, "P");
 	cr_assert_eq(parse("holdfast attach S"), OPTIONS_RUN);
 	cr_assert_null(options.process);
+	cr_assert_eq(parse("holdfast ps"), OPTIONS_RUN);
+	cr_assert_eq(options.command, OPTIONS_PS);
+	cr_assert_null(options.session);
 	cr_assert_eq(parse("holdfast ps --url ws://h S"), OPTIONS_RUN);
 	cr_assert_eq(options.command, OPTIONS_PS);
 	cr_assert_str_eq(options.session, "S");
@@ -178,7 +181,7 @@ Test(clientstart, other_commands)
 }
 
 static const char *const bad_lines[] = {
-	"holdfast attach", "holdfast attach S P Q", "holdfast ps",
+	"holdfast attach", "holdfast attach S P Q",
 	"holdfast ps S T", "holdfast ps -d S", "holdfast attach -C / S",
 	"holdfast run --takeover x", "holdfast run --ttl 0 x",
 	"holdfast run --ttl 5w x", "holdfast run --ttl -5 x",

@@ -92,7 +92,7 @@ supervise_configure_broker(const struct supervise_plan *plan,
 static void
 wire_send_listeners(const struct supervise_plan *plan, struct chan *chan)
 {
-	struct fields_SG_LISTENER listener;
+	struct fields_SG_LISTENER listener = { 0 };
 	char url[LISTEN_URL_SIZE];
 	size_t i;
 	int fd;

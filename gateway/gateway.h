@@ -274,7 +274,7 @@ int relay_call(struct relay *relay, const struct method *method,
     const struct writer *w);
 /* Put waiting events into frames while there is room. */
 void relay_refill(struct relay *relay);
-/* Put all waiting events into frames, for a last time. */
+/* Put all waiting events into frames, whether there is room or not. */
 void relay_finish(struct relay *relay);
 /* Bytes have left: see which credit comes back. */
 void relay_settle(struct relay *relay);

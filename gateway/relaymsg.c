@@ -80,42 +80,42 @@ event_room(const struct relay *relay)
 	return relay->bulk.method == NULL && relay->conn->out.len < CONN_STAGE;
 }
 
+/* The first event that waits becomes a frame. */
+static const char *
+event_next(struct relay *relay)
+{
+	struct event_item *item = STAILQ_FIRST(&relay->events);
+	const char *why;
+
+	STAILQ_REMOVE_HEAD(&relay->events, entry);
+	/* It was sound when it came. */
+	proto_decode(proto_row(item->type), item->payload, item->len,
+	    &decoded);
+	why = event_write(relay, item->type, &decoded, item->ticket);
+	if (why != NULL)
+		log_debug("relay", "%s: %s", proto_name(item->type), why);
+	free(item);
+	return why;
+}
+
 void
 relay_refill(struct relay *relay)
 {
-	struct event_item *item;
 	const char *why = NULL;
-	uint16_t type = 0;
 
 	while (why == NULL && event_room(relay) &&
-	    (item = STAILQ_FIRST(&relay->events)) != NULL) {
-		STAILQ_REMOVE_HEAD(&relay->events, entry);
-		type = item->type;
-		/* It was sound when it came. */
-		proto_decode(proto_row(type), item->payload, item->len,
-		    &decoded);
-		why = event_write(relay, type, &decoded, item->ticket);
-		free(item);
-	}
+	    !STAILQ_EMPTY(&relay->events))
+		why = event_next(relay);
 	if (why != NULL)
-		relay_fault(relay, proto_name(type), why);
+		relay_fault(relay, "event", why);
 }
 
-/* Nothing more will come: what has come is still delivered. */
 void
 relay_finish(struct relay *relay)
 {
-	struct event_item *item;
-
-	STAILQ_FOREACH(item, &relay->events, entry) {
-		if (relay->bulk.method != NULL)
-			break;
-		proto_decode(proto_row(item->type), item->payload, item->len,
-		    &decoded);
-		if (event_write(relay, item->type, &decoded,
-		    item->ticket) != NULL)
-			break;
-	}
+	while (relay->bulk.method == NULL && !STAILQ_EMPTY(&relay->events) &&
+	    event_next(relay) == NULL)
+		continue;
 }
 
 static const char *
@@ -245,14 +245,21 @@ on_error(struct relay *relay, const struct proto_head *head,
 	    answer_error(conn_replies(relay->conn), &msg->RG_ERROR);
 }
 
+/*
+ * What came before it goes before it: behind it, it could be acknowledged
+ * only with the end of the answer, and the window would fill up before.
+ */
 static const char *
 on_bulk_begin(struct relay *relay, const struct proto_head *head,
     const union proto_any *msg)
 {
+	/* The events are decoded to the place where this is. */
+	struct fields_RG_RESULT result = msg->RG_RESULT;
 	const char *why = relay_answered(relay);
 
+	relay_finish(relay);
 	return why != NULL ? why : answer_bulk_begin(&relay->conn->out,
-	    &relay->bulk, head->call, &msg->RG_RESULT);
+	    &relay->bulk, head->call, &result);
 }
 
 static const char *

@@ -50,6 +50,19 @@ attach_throttle(struct attach *attach)
 	attach->paused = much && open;
 }
 
+bool
+attach_busy(const struct attach *attach)
+{
+	return attach->bulk != NULL || attach->long_worker != NULL;
+}
+
+void
+attach_over(struct attach *attach)
+{
+	attach->yields = true;
+	event_active(attach->runner->pump, EV_TIMEOUT, 0);
+}
+
 static struct unacked *
 unacked_at(const struct attach *attach, size_t i)
 {
@@ -131,9 +144,61 @@ unacked_pop(struct attach *attach)
 	unacked_settle(&first);
 }
 
+static void
+late_add(struct attach *attach, const struct late *like,
+    const struct iovec *iov, int count)
+{
+	struct late *late;
+	size_t len = 0;
+	int i;
+
+	for (i = 0; i < count; i++)
+		len += iov[i].iov_len;
+	/* Without it the client would wait for it for ever. */
+	if ((late = malloc(sizeof(*late) + len)) == NULL)
+		fatal("an event");
+	*late = *like;
+	for (i = 0; i < count; i++) {
+		memcpy(late->payload + late->len, iov[i].iov_base,
+		    iov[i].iov_len);
+		late->len += iov[i].iov_len;
+	}
+	child_ref(late->child);
+	STAILQ_INSERT_TAIL(&attach->late, late, entry);
+}
+
+static void
+late_free(struct attach *attach, struct late *late)
+{
+	STAILQ_REMOVE_HEAD(&attach->late, entry);
+	child_unref(late->child);
+	free(late);
+}
+
+static void
+late_pump(struct attach *attach)
+{
+	struct late *late;
+	struct iovec iov;
+
+	while (!attach_busy(attach) && attach_room(attach) > 0 &&
+	    (late = STAILQ_FIRST(&attach->late)) != NULL) {
+		iov = (struct iovec){ late->payload, late->len };
+		attach_sent(attach, late->child, late->seq, late->what,
+		    late->bytes);
+		attach_send_now(attach, late->type, 0, &iov, 1);
+		late_free(attach, late);
+	}
+}
+
 void
 attach_pump(struct attach *attach)
 {
+	late_pump(attach);
+	if (attach->yields && attach_room(attach) > 0) {
+		stream_pump(attach->runner);
+		attach->yields = false;
+	}
 	reads_pump(attach);
 	workers_pump(attach);
 	stream_pump(attach->runner);
@@ -177,8 +242,16 @@ attach_event(struct child *child, uint16_t type, uint64_t seq,
 	struct attach *attach = child->runner->attach;
 	struct iovec iov[2] = { { w->p, w->len } };
 
+	struct late late = { .child = child, .seq = seq, .type = type,
+		.what = (uint8_t)what,
+		.bytes = data != NULL ? data->iov_len : 0 };
+
 	if (data != NULL)
 		iov[1] = *data;
+	if (attach_busy(attach) || !STAILQ_EMPTY(&attach->late)) {
+		late_add(attach, &late, iov, data != NULL ? 2 : 1);
+		return;
+	}
 	attach_sent(attach, child, seq, what,
 	    data != NULL ? data->iov_len : 0);
 	attach_send_now(attach, type, 0, iov, data != NULL ? 2 : 1);
@@ -363,6 +436,7 @@ attach_new(struct runner *runner, int fd, uint64_t generation)
 	attach->generation = generation;
 	TAILQ_INIT(&attach->reads);
 	TAILQ_INIT(&attach->due);
+	STAILQ_INIT(&attach->late);
 	attach->link = link_new(runner->base, fd, ROLE_RUNNER, ROLE_GATEWAY,
 	    &link_ops, attach);
 	if (attach->link == NULL)
@@ -379,6 +453,8 @@ attach_free(struct attach *attach)
 	if (attach == NULL)
 		return;
 	reads_drop(attach);
+	while (!STAILQ_EMPTY(&attach->late))
+		late_free(attach, STAILQ_FIRST(&attach->late));
 	input_drop_parked(attach->runner);
 	while (attach->unacked_count > 0) {
 		if (unacked_at(attach, 0)->child != NULL)

@@ -81,17 +81,16 @@ pause_if_full(struct worker *worker)
 		worker_pause(worker);
 }
 
-/* Its long answer waits for the one that is under way. */
+/* This waits for the end of the long answer that is under way. */
 static void
-begin_later(struct worker *worker, uint32_t number, const uint8_t *payload,
-    size_t len)
+take_later(struct worker *worker, const struct proto_head *head,
+    const uint8_t *payload)
 {
-	worker->begin = malloc(len + 1);
-	if (worker->begin == NULL)
+	worker->later = malloc(head->len + 1);
+	if (worker->later == NULL)
 		fatalx("no memory for an answer");
-	memcpy(worker->begin, payload, len);
-	worker->begin_len = len;
-	worker->begin_number = number;
+	memcpy(worker->later, payload, head->len);
+	worker->later_head = *head;
 	worker_pause(worker);
 }
 
@@ -127,12 +126,25 @@ worker_outdated(struct worker *worker, struct work *work)
 	workers_schedule(runner, false);
 }
 
+/* Whether a message has to wait; see attach_busy(). */
 static bool
-begins_while_another(struct attach *attach, struct worker *worker,
-    uint16_t type)
+comes_too_early(const struct attach *attach, const struct worker *worker,
+    uint16_t type, const union proto_any *msg)
 {
-	return type == MSG_RG_BULK_BEGIN && (attach->bulk != NULL ||
-	    (attach->long_worker != NULL && attach->long_worker != worker));
+	bool begins = type == MSG_RG_BULK_BEGIN;
+
+	if (attach == NULL || attach->long_worker == worker)
+		return false;
+	if (begins && attach->yields)
+		return true;
+	return attach_busy(attach) && (begins || message_cost(type, msg) > 0);
+}
+
+static bool
+is_last(uint16_t type)
+{
+	return type != MSG_RG_BULK_BEGIN && type != MSG_RG_BULK_PART &&
+	    type != MSG_RG_HTTP_BODY;
 }
 
 static void
@@ -142,8 +154,7 @@ worker_answer(struct worker *worker, const struct proto_head *head,
 	struct runner *runner = worker->runner;
 	struct attach *attach = runner->attach;
 	struct work *work = work_numbered(runner, worker, head->call);
-	bool last = head->type != MSG_RG_BULK_BEGIN &&
-	    head->type != MSG_RG_BULK_PART && head->type != MSG_RG_HTTP_BODY;
+	bool last = is_last(head->type);
 
 	if (work == NULL)
 		return;
@@ -153,16 +164,18 @@ worker_answer(struct worker *worker, const struct proto_head *head,
 		return;
 	}
 	if (work_wanted(runner, work)) {
-		if (begins_while_another(attach, worker, head->type)) {
-			begin_later(worker, head->call, payload, head->len);
+		if (comes_too_early(attach, worker, head->type, msg)) {
+			take_later(worker, head, payload);
 			return;
 		}
 		if (head->type == MSG_RG_BULK_BEGIN)
 			attach->long_worker = worker;
 		pass_on(attach, head->type, work->call,
 		    message_cost(head->type, msg), payload, head->len);
-		if (last && attach->long_worker == worker)
+		if (last && attach->long_worker == worker) {
 			attach->long_worker = NULL;
+			attach_over(attach);
+		}
 		pause_if_full(worker);
 	}
 	if (last && head->type == MSG_RG_RESULT &&
@@ -186,6 +199,10 @@ worker_event(struct worker *worker, const struct proto_head *head,
 
 	if (attach == NULL)
 		return;
+	if (comes_too_early(attach, worker, head->type, msg)) {
+		take_later(worker, head, payload);
+		return;
+	}
 	pass_on(attach, head->type, 0, message_cost(head->type, msg), payload,
 	    head->len);
 	pause_if_full(worker);
@@ -214,33 +231,61 @@ worker_message_cb(void *arg, const struct proto_head *head,
 		worker_answer(worker, head, &msg, payload);
 }
 
-/* The one whose turn it is to begin, and all who were paused. */
+/* Try what waited again; true if it waits no more, nor is sure to be there. */
+static bool
+worker_retake(struct worker *worker)
+{
+	struct proto_head head = worker->later_head;
+	uint8_t *payload = worker->later;
+	union proto_any msg;
+
+	/* It was sound when it came. */
+	proto_decode(proto_row(head.type), payload, head.len, &msg);
+	if (comes_too_early(worker->runner->attach, worker, head.type, &msg))
+		return false;
+	worker->later = NULL;
+	worker->paused = false;
+	link_resume(worker->link);
+	worker_message_cb(worker, &head, payload);
+	free(payload);
+	return true;
+}
+
+/* Who waits with something comes first; and all who were paused. */
 void
 workers_pump(struct attach *attach)
 {
 	struct worker *worker;
-	struct work *work;
 
+again:
 	TAILQ_FOREACH(worker, &attach->runner->workers, entry) {
 		if (!worker->paused || attach_room(attach) == 0)
 			continue;
-		if (worker->begin != NULL) {
-			if (attach->bulk != NULL ||
-			    attach->long_worker != NULL)
-				continue;
-			work = work_numbered(attach->runner, worker,
-			    worker->begin_number);
-			if (work != NULL && work_wanted(attach->runner,
-			    work)) {
-				attach->long_worker = worker;
-				pass_on(attach, MSG_RG_BULK_BEGIN,
-				    work->call, 0, worker->begin,
-				    worker->begin_len);
-			}
-			free(worker->begin);
-			worker->begin = NULL;
+		if (worker->later == NULL) {
+			worker->paused = false;
+			link_resume(worker->link);
+		} else if (worker_retake(worker)) {
+			/* An answer may make room for other workers. */
+			goto again;
 		}
-		worker->paused = false;
-		link_resume(worker->link);
 	}
+}
+
+bool
+worker_forgo(struct worker *worker)
+{
+	struct work *work;
+
+	if (worker->later == NULL)
+		return false;
+	free(worker->later);
+	worker->later = NULL;
+	work = work_numbered(worker->runner, worker, worker->later_head.call);
+	if (work == NULL || !is_last(worker->later_head.type))
+		return false;
+	/* It has been done all the same. */
+	work_done(worker->runner, work);
+	if (--worker->busy == 0)
+		worker_idle(worker);
+	return true;
 }

@@ -241,6 +241,7 @@ bulk_end(struct attach *attach)
 	writer_clear(&part);
 	bulk_message(attach, MSG_RG_BULK_END, &attach->bulk_result);
 	attach->bulk = NULL;
+	attach_over(attach);
 	child_set_keep(read->child);
 	read_free(read);
 }
@@ -303,16 +304,6 @@ answer_due(struct attach *attach, struct parked_read *read)
 	read_free(read);
 }
 
-/* Only one long answer can be under way. */
-static bool
-is_long(const struct parked_read *read)
-{
-	struct outlog_span span;
-
-	outlog_select(read->child->log, read->after, read->max, &span);
-	return !fits(span.count, span.bytes);
-}
-
 void
 reads_pump(struct attach *attach)
 {
@@ -324,8 +315,7 @@ reads_pump(struct attach *attach)
 			continue;
 		}
 		read = TAILQ_FIRST(&attach->due);
-		if (read == NULL || (attach->long_worker != NULL &&
-		    is_long(read)))
+		if (read == NULL || attach_busy(attach) || attach->yields)
 			break;
 		TAILQ_REMOVE(&attach->due, read, entry);
 		attach->ndue--;

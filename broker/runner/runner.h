@@ -155,6 +155,17 @@ enum unacked_what {
 	UNACKED_READ
 };
 
+/* An event as it will be sent. */
+struct late {
+	STAILQ_ENTRY(late) entry;
+	struct child *child;
+	uint64_t seq, bytes;
+	uint16_t type;
+	uint8_t what;			/* enum unacked_what */
+	size_t len;
+	uint8_t payload[];
+};
+
 struct attach {
 	struct runner *runner;
 	struct link *link;
@@ -170,6 +181,8 @@ struct attach {
 	size_t ndue;
 	size_t parked_bytes;		/* in parked writes */
 	struct worker *long_worker;	/* whose long answer is under way */
+	bool yields;			/* no next one before events had a turn */
+	STAILQ_HEAD(, late) late;	/* events that wait for its end */
 	/* The long answer of a read under way, if "bulk" is not NULL. */
 	struct parked_read *bulk;
 	struct outlog_cursor bulk_cursor;
@@ -317,7 +330,17 @@ void attach_free(struct attach *attach);
 /* Bytes of output that may be sent now; 0: wait for attach_pump(). */
 uint64_t attach_room(const struct attach *attach);
 /*
- * Events, told at once if somebody is attached.  "seq" is the event's.
+ * A long answer is under way.  Nothing of what follows it can reach the
+ * client before its end, nor be acknowledged; so nothing else that counts
+ * against the window is sent meanwhile, or the end would wait for room that
+ * is not given back before the end.
+ */
+bool attach_busy(const struct attach *attach);
+/* That has come to its end. */
+void attach_over(struct attach *attach);
+/*
+ * Events, told at once if somebody is attached and it is not busy.  "seq" is
+ * the event's.
  */
 void attach_output(struct child *child, const struct outlog_chunk *chunk);
 void attach_exited(struct child *child);

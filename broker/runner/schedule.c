@@ -303,10 +303,10 @@ void
 workers_detach(struct runner *runner)
 {
 	struct worker *worker, *next;
+	bool freed = false;
 
 	TAILQ_FOREACH_SAFE(worker, &runner->workers, entry, next) {
-		free(worker->begin);
-		worker->begin = NULL;
+		freed = worker_forgo(worker) || freed;
 		if (!worker_rows[worker->kind].finishes ||
 		    (worker->generation != 0 && (worker_is_left(worker) ||
 		    !worker_has_work(worker)))) {
@@ -317,6 +317,8 @@ workers_detach(struct runner *runner)
 			link_resume(worker->link);
 		}
 	}
+	if (freed)
+		workers_schedule(runner, false);
 }
 
 void

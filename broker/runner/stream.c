@@ -80,7 +80,8 @@ stream_allowed(const struct stream *stream)
 {
 	const struct attach *attach = stream->child->runner->attach;
 
-	return attach == NULL || attach_room(attach) > 0;
+	return attach == NULL || (attach_room(attach) > 0 &&
+	    !attach_busy(attach) && STAILQ_EMPTY(&attach->late));
 }
 
 /* As read(2), but a terminal's small pieces are joined. */
@@ -241,9 +242,14 @@ stream_pump(struct runner *runner)
 void
 stream_pump_cb(int fd, short what, void *arg)
 {
+	struct runner *runner = arg;
+
 	(void)fd;
 	(void)what;
-	stream_pump(arg);
+	if (runner->attach != NULL && runner->attach->yields)
+		attach_pump(runner->attach);
+	else
+		stream_pump(runner);
 }
 
 void

@@ -115,7 +115,7 @@ worker_release(struct worker *worker)
 	if (worker->idle != NULL)
 		event_free(worker->idle);
 	free(worker->policy);
-	free(worker->begin);
+	free(worker->later);
 	free(worker);
 }
 

@@ -21,11 +21,11 @@
 
 #include "broker/runner/work.h"
 #include "common/buf.h"
+#include "common/proto.h"
 
 struct boxing;
 struct event;
 struct link;
-struct proto_head;
 struct runner;
 
 struct worker {
@@ -45,10 +45,9 @@ struct worker {
 	size_t busy;		/* requests without an answer */
 	bool paused;		/* no room for its answers now */
 	struct event *idle;
-	/* The start of a long answer that waits until another is over. */
-	uint8_t *begin;
-	size_t begin_len;
-	uint32_t begin_number;
+	/* What waits until the long answer of another is over. */
+	uint8_t *later;
+	struct proto_head later_head;
 };
 
 /* What workers of each kind are. */
@@ -94,6 +93,12 @@ bool work_wanted(const struct runner *runner, const struct work *work);
 /* It has been answered; it is freed.  work_fail() answers with an error. */
 void work_done(struct runner *runner, struct work *work);
 void work_fail(struct runner *runner, struct work *work, const char *why);
+
+/*
+ * What it waits with is for nobody any more.  True if that ends its request,
+ * so that it may be given another.
+ */
+bool worker_forgo(struct worker *worker);
 
 /* A message has come from the worker that is "arg"; see struct link_ops. */
 void worker_message_cb(void *arg, const struct proto_head *head,

@@ -176,7 +176,8 @@ static void
 story_later(struct call *call)
 {
 	char *root = below(prison.root, "later");
-	char *git = below(root, ".git"), *old = below(root, "old");
+	char *git = below(root, ".git"), *old = below(root, "old"),
+	    *older = below(root, "older");
 	int code;
 
 	make_directory(prison.root, "later");
@@ -195,7 +196,7 @@ story_later(struct call *call)
 	code = ask_boxed(call, "fs/open", "{'handleId':'l','path':"
 	    "'@/later/open','mode':'replace'}", box_policy(root,
 	    "restricted", ""), NULL);
-	if (rename(git, below(root, "old2")) == -1)
+	if (rename(git, older) == -1)
 		tap_ok(0, "rename");
 	make_directory(root, ".git");
 	tap_ok(code == 0 && ask_boxed(call, "fs/open", "{'handleId':'m',"
@@ -213,6 +214,7 @@ story_later(struct call *call)
 	free(root);
 	free(git);
 	free(old);
+	free(older);
 }
 
 /* More of them at a time than there are sandboxes for files. */

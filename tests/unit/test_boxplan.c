@@ -267,6 +267,7 @@ Test(boxplan, mounts)
 		    plan.why);
 		expect_mounts(&plan, good[i].mounts);
 		cr_assert_str_eq(paper.made, good[i].made, "%zu", i);
+		plan_clear(&plan);
 	}
 }
 
@@ -322,6 +323,7 @@ Test(boxplan, what_cannot_be_promised)
 		cr_assert_eq(make(&plan, &refused[i], &paper), -1, "%zu", i);
 		cr_assert_not_null(strstr(plan.why, refused[i].mounts),
 		    "%zu: %s", i, plan.why);
+		plan_clear(&plan);
 	}
 }
 
@@ -357,6 +359,7 @@ Test(boxplan, walls)
 		for (i = 0; i < sizeof(always) / sizeof(always[0]); i++)
 			cr_assert(has(&plan, always[i]), "%s", always[i]);
 		cr_assert_eq(has(&plan, "--unshare-net"), !network);
+		plan_clear(&plan);
 	}
 	writer_clear(&w);
 }
@@ -375,4 +378,5 @@ Test(boxplan, order_at_the_end)
 	cr_assert_str_eq(plan.args[i + 6], "/proc/sys");
 	cr_assert_str_eq(plan.args[i + 7], "--remount-ro");
 	cr_assert_str_eq(plan.args[i + 8], "/h");
+	plan_clear(&plan);
 }

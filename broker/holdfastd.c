@@ -61,6 +61,8 @@ find_programs(struct supervise_plan *plan)
 	if (libexec == NULL)
 		libexec = getenv("HOLDFAST_LIBEXEC");
 	for (i = 0; i < PROGRAM_COUNT; i++) {
+		if (i == PROGRAM_GATEWAY_TLS && !host_needs_tls(plan->host))
+			continue;
 		plan->programs[i] = program_find(i, libexec, own, &tried);
 		if (plan->programs[i] == NULL)
 			fatal("%s", tried);
@@ -205,6 +207,8 @@ serve(struct options *o)
 		confine(host);
 		status = supervise_run(&plan);
 	}
+	for (i = 0; i < host->nlisteners; i++)
+		listen_remove(&host->listeners[i].addr);
 	rundir_close(rundir);
 	for (i = 0; i < PROGRAM_COUNT; i++)
 		free(plan.programs[i]);

@@ -9,6 +9,7 @@
 
 #include "broker/hostconf.h"
 #include "broker/options.h"
+#include "common/log.h"
 #include "common/xmalloc.h"
 
 #define NAME_LENGTH_MAX 63
@@ -78,7 +79,22 @@ add_listeners(struct host *host, const struct options *o)
 		host->listeners[i].addr = o->addrs[i];
 		host->listeners[i].admission = admissions[o->auth];
 		serve_all(host, &host->listeners[i]);
+		host->listeners[i].certs = (struct certs)CERTS_NONE;
+		if (o->addrs[i].tls && certs_copy(&host->listeners[i].certs,
+		    &o->certs) == -1)
+			fatal("certificates");
 	}
+}
+
+int
+host_needs_tls(const struct host *host)
+{
+	size_t i;
+
+	for (i = 0; i < host->nlisteners; i++)
+		if (host->listeners[i].addr.tls)
+			return 1;
+	return 0;
 }
 
 struct host *
@@ -86,6 +102,7 @@ host_new(const struct options *o)
 {
 	struct host *host = xcalloc(1, sizeof(*host));
 
+	host->per_address = HOST_PER_ADDRESS;
 	add_self(host);
 	add_listeners(host, o);
 	return host;
@@ -112,6 +129,7 @@ static void
 free_listener(struct host_listener *listener)
 {
 	free(listener->tenants);
+	certs_clear(&listener->certs);
 	conf_list_clear(&listener->origins);
 }
 

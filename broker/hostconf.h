@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "broker/certs.h"
 #include "broker/listen.h"
 #include "common/conf.h"
 #include "common/proto.h"
@@ -22,6 +23,7 @@ struct options;
 #define HOST_HASH_SIZE 32	/* bytes of a SHA-256 */
 #define HOST_SECRET_MIN 32	/* bytes of the secret of signed tokens */
 #define HOST_SECRET_MAX 4096
+#define HOST_PER_ADDRESS 64	/* unless something else is said */
 
 /* A limit of setrlimit(2); UINT64_MAX: none. */
 struct host_rlimit {
@@ -62,7 +64,8 @@ struct host_listener {
 	uint64_t *tenants;		/* numbers */
 	size_t ntenants;
 	unsigned int pool;
-	struct conf_list origins;
+	struct certs certs;		/* of wss:// */
+	struct conf_list origins;	/* see common/origin.h */
 };
 
 /* Gateways that serve the same listeners; the first is everybody's. */
@@ -81,6 +84,7 @@ struct host {
 	struct host_pool *pools;
 	size_t npools;
 	uint64_t budgets[BUDGET_COUNT];	/* 0: no limit */
+	uint32_t per_address;		/* not let in yet; 0: any number */
 	uint8_t *secret;		/* of signed tokens, NULL: none */
 	size_t secret_len;
 	char *issuer, *audience;	/* NULL: not asked for */
@@ -110,5 +114,8 @@ void host_self_tenant(struct host_tenant *tenant);
 /* What "o", which was checked, comes to; for host_free(). */
 struct host *host_new(const struct options *o);
 void host_free(struct host *host);
+
+/* Whether any of its listeners speaks TLS. */
+int host_needs_tls(const struct host *host);
 
 #endif

@@ -20,9 +20,17 @@ static const char *const options_auth_words[] = { "peer-uid", "none", NULL };
 
 const struct conf_key options_keys[] = {
 	{ .name = "listen", .type = CONF_LIST, AT(listen),
-	    .preset = "ws://127.0.0.1:8765", .value = "ws://IP:PORT",
-	    .help = "Accept clients here; may be given several times. "
-	    "Port 0 picks a\nfree one; IPv6 goes in brackets." },
+	    .preset = "ws://127.0.0.1:8765", .value = "ADDRESS",
+	    .help = "Accept clients here: ws://IP:PORT, wss://IP:PORT or "
+	    "unix:/PATH; may\nbe given several times. Port 0 picks a free "
+	    "one; IPv6 goes in\nbrackets." },
+	{ .name = "tls-certificate", .type = CONF_STRING,
+	    AT(tls_certificate), .value = "FILE",
+	    .help = "The certificates of wss:// addresses in PEM, their own "
+	    "first." },
+	{ .name = "tls-key", .type = CONF_STRING, AT(tls_key),
+	    .value = "FILE",
+	    .help = "The key that belongs to it." },
 	{ .name = "gateways", .type = CONF_NUMBER, AT(gateways),
 	    .min = 1, .max = 64, .value = "N",
 	    .help = "How many gateway processes carry the connections "
@@ -161,10 +169,31 @@ options_check_listen(struct options *o, struct conf_errors *errors)
 }
 
 static void
+options_check_tls(struct options *o, struct conf_errors *errors)
+{
+	char why[CERTS_WHY_SIZE];
+	size_t i;
+	int wanted = 0;
+
+	for (i = 0; o->addrs != NULL && i < o->listen.count; i++)
+		wanted |= o->addrs[i].tls;
+	if ((o->tls_certificate == NULL) != (o->tls_key == NULL))
+		conf_error(errors, "tls-certificate and tls-key need each "
+		    "other");
+	else if (wanted && o->tls_key == NULL)
+		conf_error(errors, "listen: wss:// needs tls-certificate and "
+		    "tls-key");
+	else if (o->tls_key != NULL && certs_load(&o->certs,
+	    o->tls_certificate, o->tls_key, why) == -1)
+		conf_error(errors, "%s", why);
+}
+
+static void
 options_finish(struct options *o, uid_t uid, long cpus,
     struct conf_errors *errors)
 {
 	options_check_listen(o, errors);
+	options_check_tls(o, errors);
 	if (o->gateways == 0)
 		o->gateways = cpus < 1 ? 1 :
 		    cpus > OPTIONS_GATEWAYS_PRESET_MAX ?
@@ -182,6 +211,7 @@ options_take(struct options *o, int argc, char **argv, uid_t uid, long cpus,
 	struct conf_errors muted = { 0 };
 
 	memset(o, 0, sizeof(*o));
+	o->certs = (struct certs)CERTS_NONE;
 	conf_init(options_keys, options_nkeys, o);
 	conf_take_args(options_keys, options_nkeys, o, argc, argv, errors);
 	if (o->help || o->version)
@@ -202,5 +232,6 @@ options_clear(struct options *o)
 	conf_places_free(o->places);
 	o->places = NULL;
 	free(o->addrs);
+	certs_clear(&o->certs);
 	o->addrs = NULL;
 }

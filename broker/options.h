@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include "broker/certs.h"
 #include "common/conf.h"
 
 /* The words of --auth, in this order. */
@@ -34,6 +35,8 @@ struct options {
 	uint64_t concurrent_requests;
 	uint64_t watchdog_ms;
 	uint64_t stop_grace_ms;
+	char *tls_certificate;		/* both or none */
+	char *tls_key;
 	char *gateway_user;
 	char *runtime_dir;		/* NULL: rundir_choose() decides */
 	char *libexec_dir;		/* NULL: programs_find() decides */
@@ -48,6 +51,8 @@ struct options {
 	/* From "listen", after options_finish(); one for each. */
 	struct listen_addr *addrs;
 	struct conf_places *places;	/* of the file, NULL: none */
+	/* What those two files hold. */
+	struct certs certs;
 };
 
 /* The table of all options, and how many there are. */

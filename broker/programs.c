@@ -18,6 +18,8 @@ static const struct {
 	[PROGRAM_RUNNER] = { "holdfast-runner", "runner/holdfast-runner" },
 	[PROGRAM_GATEWAY] = { "holdfast-gateway",
 	    "../gateway/holdfast-gateway" },
+	[PROGRAM_GATEWAY_TLS] = { "holdfast-gateway-tls",
+	    "../gateway/holdfast-gateway-tls" },
 };
 
 const char *

@@ -7,6 +7,7 @@ enum program {
 	PROGRAM_BROKER,
 	PROGRAM_RUNNER,
 	PROGRAM_GATEWAY,
+	PROGRAM_GATEWAY_TLS,	/* the same, for wss:// listeners */
 	PROGRAM_COUNT
 };
 

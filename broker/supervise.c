@@ -391,6 +391,8 @@ supervise_init_wards(struct supervisor *s)
 		.watch = &supervise_watch,
 		.arg = s,
 	};
+	enum program gateway = host_needs_tls(s->plan->host) ?
+	    PROGRAM_GATEWAY_TLS : PROGRAM_GATEWAY;
 	size_t i;
 
 	s->broker_env = launch_broker_env(environ);
@@ -407,7 +409,7 @@ supervise_init_wards(struct supervisor *s)
 		s->gateway_plans[i] = common;
 		s->gateway_plans[i].kind = WARD_GATEWAY;
 		s->gateway_plans[i].number = (unsigned int)i + 1;
-		s->gateway_plans[i].path = s->plan->programs[PROGRAM_GATEWAY];
+		s->gateway_plans[i].path = s->plan->programs[gateway];
 		s->gateway_plans[i].env = s->gateway_env;
 		s->gateways[i] = ward_new(&s->gateway_plans[i]);
 	}

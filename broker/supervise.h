@@ -49,6 +49,13 @@ void supervise_configure_gateway(const struct supervise_plan *plan,
     struct chan *chan, unsigned int number);
 
 /*
+ * Tell a gateway that serves which origins and certificates its listeners
+ * have now.
+ */
+void supervise_refresh_gateway(const struct supervise_plan *plan,
+    struct chan *chan);
+
+/*
  * Give both an end of a new control channel between them.  Returns 0, or -1
  * with errno when there is none to be had.
  */

@@ -88,12 +88,71 @@ supervise_configure_broker(const struct supervise_plan *plan,
 	writer_clear(&topics);
 }
 
+static struct span
+wire_origins(const struct host_listener *listener, struct writer *w)
+{
+	size_t i;
+
+	writer_init(w, WIRE_LIST_MAX);
+	for (i = 0; i < listener->origins.count; i++)
+		proto_list_add(w, span_str(listener->origins.items[i]));
+	return (struct span){ w->p, w->len };
+}
+
+/* With "fd" -1 the listener is known there. */
+static void
+wire_send_listener(const struct host_listener *listener, struct chan *chan,
+    int fd)
+{
+	char url[LISTEN_URL_SIZE];
+	struct writer origins;
+	struct fields_SG_LISTENER m = {
+		.listener = span_str(listen_format(&listener->addr, url)),
+		.origins = wire_origins(listener, &origins),
+		.has_origins = true,
+	};
+
+	chan_send(chan, MSG_SG_LISTENER, &m, &fd, fd == -1 ? 0 : 1);
+	writer_clear(&origins);
+}
+
+static void
+wire_send_certs(const struct host_listener *listener, struct chan *chan)
+{
+	char url[LISTEN_URL_SIZE];
+	struct fields_SG_TLS m = {
+		.listener = span_str(listen_format(&listener->addr, url)),
+	};
+	struct certs certs = CERTS_NONE;
+	int fds[2];
+
+	if (!listener->addr.tls)
+		return;
+	if (certs_copy(&certs, &listener->certs) == -1) {
+		log_warn("certificates for a gateway");
+		return;
+	}
+	fds[0] = certs.chain;
+	fds[1] = certs.key;
+	chan_send(chan, MSG_SG_TLS, &m, fds, 2);
+}
+
+void
+supervise_refresh_gateway(const struct supervise_plan *plan,
+    struct chan *chan)
+{
+	size_t i;
+
+	for (i = 0; i < plan->nlisteners; i++) {
+		wire_send_listener(&plan->host->listeners[i], chan, -1);
+		wire_send_certs(&plan->host->listeners[i], chan);
+	}
+}
+
 /* The gateway knows that it has all listeners when its broker comes. */
 static void
 wire_send_listeners(const struct supervise_plan *plan, struct chan *chan)
 {
-	struct fields_SG_LISTENER listener = { 0 };
-	char url[LISTEN_URL_SIZE];
 	size_t i;
 	int fd;
 
@@ -103,9 +162,8 @@ wire_send_listeners(const struct supervise_plan *plan, struct chan *chan)
 			log_warn("listener for a gateway");
 			return;
 		}
-		listener.listener = span_str(listen_format(&plan->host->listeners[i].addr,
-		    url));
-		chan_send(chan, MSG_SG_LISTENER, &listener, &fd, 1);
+		wire_send_listener(&plan->host->listeners[i], chan, fd);
+		wire_send_certs(&plan->host->listeners[i], chan);
 	}
 }
 
@@ -123,6 +181,8 @@ supervise_configure_gateway(const struct supervise_plan *plan,
 		.pong_ms = o->pong_ms,
 		.handshake_ms = o->handshake_ms,
 		.max_connections = (uint32_t)o->max_connections,
+		.per_address = plan->host->per_address,
+		.has_per_address = true,
 		.log_level = wire_log_level(o),
 		.topics = wire_topics(o, &topics),
 		.has_topics = o->trace.count > 0,

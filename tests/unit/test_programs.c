@@ -70,6 +70,7 @@ Test(programs, a_build_tree_is_recognised_when_it_is_complete)
 	free(tried);
 
 	make(base, "gateway/holdfast-gateway");
+	make(base, "gateway/holdfast-gateway-tls");
 	snprintf(want, sizeof(want), "%s/holdfast-broker", own);
 	expect(PROGRAM_BROKER, NULL, own, want);
 	snprintf(want, sizeof(want), "%s/runner/holdfast-runner", own);
@@ -83,6 +84,7 @@ Test(programs, a_build_tree_is_recognised_when_it_is_complete)
 	unlink("broker/runner/holdfast-runner");
 	unlink("broker/holdfast-broker");
 	unlink("gateway/holdfast-gateway");
+	unlink("gateway/holdfast-gateway-tls");
 	rmdir("broker/runner");
 	rmdir("broker");
 	rmdir("gateway");

@@ -1,16 +1,23 @@
 /* SPDX-License-Identifier: ISC */
-/* Who may come in: one row a mode.  The gateway's word counts for nothing. */
+/* Who may come in.  The gateway's word counts for nothing. */
 #include "config.h"
 
+#include <string.h>
+
+#include "broker/auth/peeruid.h"
+#include "broker/auth/source.h"
 #include "broker/broker.h"
-#include "broker/tenant.h"
+#include "broker/connset.h"
+#include "broker/order.h"
 #include "common/log.h"
 
-struct admit_mode {
-	enum proto_auth auth;
-	bool (*judge)(struct broker *broker,
-	    const struct fields_GB_ADMIT *msg, int fd, uint32_t *principal,
-	    struct refusal *refusal);
+/* Somebody at the door. */
+struct visit {
+	struct broker *broker;
+	const struct order_listener *listener;
+	const struct fields_GB_ADMIT *msg;
+	struct source source;
+	int fd;
 };
 
 static bool
@@ -22,55 +29,117 @@ refuse(struct refusal *refusal, uint32_t status, const char *text)
 }
 
 static bool
-judge_none(struct broker *broker, const struct fields_GB_ADMIT *msg, int fd,
-    uint32_t *principal, struct refusal *refusal)
+let_in(struct admission *admission, const struct visit *visit,
+    const struct tenant *tenant, uint32_t way, uint64_t proof)
 {
-	(void)msg;
-	(void)fd;
-	(void)refusal;
-	*principal = broker->tenant->principal;
+	admission->principal = tenant->principal;
+	admission->way = way;
+	admission->proof = proof;
+	admission->listener = visit->listener->number;
 	return true;
 }
 
 static bool
-judge_peer_uid(struct broker *broker, const struct fields_GB_ADMIT *msg,
-    int fd, uint32_t *principal, struct refusal *refusal)
+has_peer_uid(const struct tenant *tenant, uid_t uid)
 {
-	const struct settings *settings = &broker->settings;
+	size_t i;
+
+	for (i = 0; i < tenant->npeer_uids; i++)
+		if (tenant->peer_uids[i] == uid)
+			return true;
+	return false;
+}
+
+/* The one tenant of that local user here, or NULL: none, or several. */
+static const struct tenant *
+tenant_of_uid(const struct visit *visit, uid_t uid)
+{
+	const struct tenant *tenant, *found = NULL;
+
+	TAILQ_FOREACH(tenant, &visit->broker->order->tenants, entry) {
+		if (!order_serves(visit->listener, tenant) ||
+		    !has_peer_uid(tenant, uid))
+			continue;
+		if (found != NULL) {
+			log_warnx("user %u is both %s and %s at %s: refused",
+			    (unsigned int)uid, found->name, tenant->name,
+			    visit->listener->url);
+			return NULL;
+		}
+		found = tenant;
+	}
+	return found;
+}
+
+static bool
+judge_peer_uid(const struct visit *visit, struct admission *admission,
+    struct refusal *refusal)
+{
+	const struct tenant *tenant;
 	enum peeruid_verdict verdict;
-	uid_t uid;
+	uid_t uid = visit->source.uid;
 
 	/* The other end would be the proxy's, whoever it speaks for. */
-	if (msg->forwarded)
+	if (visit->msg->forwarded)
 		return refuse(refusal, 403,
 		    "connections through a proxy are not admitted");
-	verdict = peeruid_ask(broker->peeruid, fd, settings->listeners,
-	    settings->nlisteners, &uid);
+	verdict = visit->source.is_local ? PEERUID_OK :
+	    peeruid_ask(visit->broker->peeruid, visit->fd,
+		&visit->listener->end, 1, &uid);
 	if (verdict == PEERUID_UNREACHABLE || verdict == PEERUID_LATE)
 		return refuse(refusal, 503, peeruid_verdict_text(verdict));
 	if (verdict != PEERUID_OK)
 		return refuse(refusal, 403, peeruid_verdict_text(verdict));
-	if (uid != broker->tenant->uid)
+	tenant = tenant_of_uid(visit, uid);
+	if (tenant == NULL)
 		return refuse(refusal, 403,
-		    "only the user who runs this server is admitted");
-	*principal = broker->tenant->principal;
-	return true;
+		    "this user is not admitted here");
+	return let_in(admission, visit, tenant, ADMIT_PEER_UID, uid);
 }
 
-static const struct admit_mode modes[] = {
-	{ AUTH_NONE, judge_none },
-	{ AUTH_PEER_UID, judge_peer_uid },
-};
-
-bool
-admit_judge(struct broker *broker, const struct fields_GB_ADMIT *msg, int fd,
-    uint32_t *principal, struct refusal *refusal)
+static bool
+judge_nothing(const struct visit *visit, struct admission *admission,
+    struct refusal *refusal)
 {
+	const struct tenant *tenant = order_only_tenant(visit->broker->order,
+	    visit->listener);
+
+	if (tenant == NULL)
+		return refuse(refusal, 403, "nobody is admitted here");
+	return let_in(admission, visit, tenant, ADMIT_NONE, 0);
+}
+
+static const struct order_listener *
+find_listener(const struct order *order, const struct source *source)
+{
+	const struct order_listener *listener;
 	size_t i;
 
-	for (i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
-		if (modes[i].auth == broker->settings.auth)
-			return modes[i].judge(broker, msg, fd, principal,
-			    refusal);
-	return refuse(refusal, 503, "no way of admission is set");
+	for (i = 0; i < order->nlisteners; i++) {
+		listener = &order->listeners[i];
+		if (source->is_local ? listener->path != NULL &&
+			strcmp(listener->path, source->path) == 0 :
+		    listener->path == NULL &&
+			peeruid_end_listens(&listener->end, &source->server))
+			return listener;
+	}
+	return NULL;
+}
+
+bool
+admit_judge(struct broker *broker, uint32_t pool,
+    const struct fields_GB_ADMIT *msg, int fd, struct admission *admission,
+    struct refusal *refusal)
+{
+	struct visit visit = { .broker = broker, .msg = msg, .fd = fd };
+
+	if (source_read(&visit.source, fd) == -1)
+		return refuse(refusal, 403, "not an accepted connection");
+	visit.listener = find_listener(broker->order, &visit.source);
+	if (visit.listener == NULL || visit.listener->pool != pool)
+		return refuse(refusal, 403,
+		    "not accepted on one of the listeners");
+	if (visit.listener->admission & ADMIT_NONE)
+		return judge_nothing(&visit, admission, refusal);
+	return judge_peer_uid(&visit, admission, refusal);
 }

@@ -13,6 +13,7 @@
 #include <event2/event.h>
 
 #include "broker/broker.h"
+#include "broker/order.h"
 #include "common/chan.h"
 #include "common/clock.h"
 #include "common/log.h"
@@ -70,6 +71,29 @@ grant(struct broker *broker, const struct attach_request *request,
 	gate_attached(request->gate, request->handle, session, fd);
 }
 
+/*
+ * Nobody has anything any more as a tenant that was removed, nor, as one
+ * that is another user now, what runs as the former.
+ */
+static bool
+may_have(const struct broker *broker, const struct attach_request *request,
+    uint32_t *slot)
+{
+	const struct tenant *tenant = order_tenant(broker->order,
+	    request->claim.principal);
+	uint32_t found;
+
+	*slot = REGISTRY_NO_SLOT;
+	if (tenant == NULL || tenant->removed)
+		return false;
+	if (!request->resumes)
+		return true;
+	found = registry_find(broker->registry, &request->resume);
+	return found == REGISTRY_NO_SLOT || !broker->sessions[found].live ||
+	    broker->sessions[found].tenant != tenant ||
+	    session_has_owner(&broker->sessions[found]);
+}
+
 static enum registry_verdict
 ask_registry(struct broker *broker, const struct attach_request *request,
     uint32_t *slot)
@@ -77,6 +101,8 @@ ask_registry(struct broker *broker, const struct attach_request *request,
 	enum registry_verdict verdict;
 	struct ident id;
 
+	if (!may_have(broker, request, slot))
+		return REGISTRY_UNKNOWN;
 	if (request->resumes)
 		return registry_resume(broker->registry, &request->claim,
 		    &request->resume, clock_ms(), slot);

@@ -12,22 +12,24 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "broker/auth/peeruid.h"
 #include "broker/cgroup.h"
 #include "broker/registry.h"
 #include "common/pidset.h"
 #include "common/proto.h"
 
+struct admission;
 struct chan;
 struct epitaphs;
 struct event;
 struct event_base;
 struct gate;
+struct order;
+struct order_listener;
 struct pending;
+struct peeruid;
 struct run;
 struct tenant;
 
-#define BROKER_LISTENERS_MAX 64
 #define BROKER_TOMBSTONES_MAX 1024
 #define BROKER_TOMBSTONE_MS (10 * 60 * 1000)
 #define BROKER_TTL_LEAST_MS 1000	/* that a client can ask for */
@@ -39,19 +41,13 @@ struct tenant;
 #define BROKER_ORPHAN_GRACE_MS 1000 /* for jobs, the supervisor being gone */
 #define BROKER_PENDING_MAX 4096	/* attaches that wait for a probe */
 
-/* What the supervisor has ordered; fixed from then on.  Times in ms. */
+/*
+ * What the supervisor has ordered once and for all; what a later order can
+ * change is in "order".
+ */
 struct settings {
-	struct peeruid_end listeners[BROKER_LISTENERS_MAX];
-	size_t nlisteners;
 	char *runner_path;
-	enum proto_auth auth;
-	uint64_t detach_ttl_ms;
-	uint64_t max_detach_ttl_ms;	/* that a client can ask for */
-	uint64_t retention_ms;
-	uint64_t retain_bytes;
-	uint64_t hold_ms;
 	uint32_t max_sessions;
-	uint32_t max_processes;
 	uint32_t log_level;
 	bool syslog;
 };
@@ -64,6 +60,8 @@ struct session {
 	TAILQ_ENTRY(session) leaving;
 	TAILQ_ENTRY(session) idle;
 	struct broker *broker;
+	struct tenant *tenant;	/* its owner, kept as long as it lives */
+	uid_t uid;		/* of the owner when it was made */
 	struct gate *gate;	/* attached: whose connection has it; or NULL */
 	uint64_t handle;	/* that connection */
 	struct run *run;	/* owned; NULL before any work */
@@ -83,7 +81,10 @@ struct broker {
 	struct event_base *base;
 	struct chan *superior;
 	struct settings settings;
-	struct tenant *tenant;
+	struct order *order;	/* in force; NULL before the first */
+	unsigned int powers;	/* that were kept; see powers.h */
+	struct order *staged;	/* being built; NULL when it is wrong */
+	const char *staged_wrong;	/* and why (static) */
 	struct peeruid *peeruid;
 	struct registry *registry;
 	struct epitaphs *epitaphs;
@@ -125,13 +126,11 @@ int broker_serve(int control);
  * confine.c: now that it is known for whom jobs are run, give up what none of
  * them takes.  Ends the process on failure.
  */
-void broker_confine(const struct broker *broker);
+void broker_confine(struct broker *broker);
 
-/*
- * Now that tenants are known: give up what none of them takes.  Ends the
- * process on failure.
- */
-void broker_confine(const struct broker *broker);
+/* Whether what was kept is enough for the tenants of a later order. */
+bool broker_can_follow(const struct broker *broker,
+    const struct order *order);
 
 /* End all sessions within "grace_ms" and leave; once is enough. */
 void broker_stop(struct broker *broker, uint64_t grace_ms);
@@ -159,6 +158,9 @@ void sessions_clear(struct broker *broker);
 
 /* The session of a slot that the registry has just given or given again. */
 struct session *session_open(struct broker *broker, uint32_t slot);
+
+/* Whether its owner is still one, and the user that it was. */
+bool session_has_owner(const struct session *session);
 uint32_t session_slot(const struct session *session);
 const struct registry_record *session_record(const struct session *session);
 
@@ -219,8 +221,8 @@ void sessions_rearm(struct broker *broker);
 
 /* gate.c: connected gateways. */
 
-/* Take a control channel to a gateway; "fd" is owned. */
-void gate_new(struct broker *broker, uint32_t number, int fd);
+/* Take a control channel to a gateway of a pool; "fd" is owned. */
+void gate_new(struct broker *broker, uint32_t number, uint32_t pool, int fd);
 
 /* All of them go; their sessions are detached. */
 void gates_clear(struct broker *broker);
@@ -277,11 +279,13 @@ struct refusal {
 };
 
 /*
- * Judge a connection by the ordered mode.  Returns true and sets
- * *principal, or false and sets *refusal.  "fd" stays the caller's.
+ * Judge a connection by what its listener takes for proof, if gateways of
+ * that pool serve it.  Returns true and sets *admission, or false and sets
+ * *refusal.  "fd" stays the caller's.
  */
-bool admit_judge(struct broker *broker, const struct fields_GB_ADMIT *msg,
-    int fd, uint32_t *principal, struct refusal *refusal);
+bool admit_judge(struct broker *broker, uint32_t pool,
+    const struct fields_GB_ADMIT *msg, int fd, struct admission *admission,
+    struct refusal *refusal);
 
 /* run.c: one connected runner. */
 

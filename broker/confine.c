@@ -5,16 +5,33 @@
 #include <unistd.h>
 
 #include "broker/broker.h"
+#include "broker/order.h"
 #include "broker/powers.h"
-#include "broker/tenant.h"
 #include "common/role.h"
+
+static unsigned int
+wanted_by(const struct order *order)
+{
+	const struct tenant *tenant;
+	unsigned int wanted = 0;
+
+	TAILQ_FOREACH(tenant, &order->tenants, entry)
+		wanted |= powers_wanted(tenant->uid, tenant->flags);
+	return wanted;
+}
 
 /* Its filter, and new privileges given up, come with holdfastd's. */
 void
-broker_confine(const struct broker *broker)
+broker_confine(struct broker *broker)
 {
-	unsigned int wanted = powers_wanted(broker->tenant->uid, 0);
-
+	broker->powers = wanted_by(broker->order);
 	if (geteuid() == 0)
-		role_keep_caps(powers_broker(wanted));
+		role_keep_caps(powers_broker(broker->powers));
+}
+
+bool
+broker_can_follow(const struct broker *broker, const struct order *order)
+{
+	return geteuid() != 0 || (powers_broker(wanted_by(order)) &
+	    ~powers_broker(broker->powers)) == 0;
 }

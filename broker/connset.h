@@ -18,9 +18,17 @@ enum conn_state {
 	CONN_ATTACHED	/* to the session in "slot" */
 };
 
+/* Who was let in, where, and for what proof. */
+struct admission {
+	uint64_t principal;
+	uint64_t listener;	/* its number */
+	uint64_t proof;		/* tells proofs of one way apart */
+	uint32_t way;		/* ADMIT_ bit */
+};
+
 struct conn {
 	uint64_t handle;
-	uint32_t principal;
+	struct admission admission;
 	uint32_t slot;
 	uint8_t state;		/* enum conn_state */
 };

@@ -14,7 +14,7 @@
 
 #include "broker/broker.h"
 #include "broker/connset.h"
-#include "broker/tenant.h"
+#include "broker/order.h"
 #include "common/chan.h"
 #include "common/clock.h"
 #include "common/log.h"
@@ -27,6 +27,7 @@ struct gate {
 	struct connset conns;
 	uint32_t number;	/* in the registry; never used again */
 	uint32_t name;		/* the supervisor's number for it */
+	uint32_t pool;		/* of listeners that it serves */
 };
 
 struct chan *
@@ -135,19 +136,19 @@ gate_on_admit(void *arg, const union proto_any *msg, struct chan_fds *fds)
 	struct fields_HANDLE admitted = { .handle = msg->GB_ADMIT.handle };
 	struct refusal refusal = { 503, "too many connections" };
 	struct conn *conn;
-	uint32_t principal;
+	struct admission admission;
 
 	if (connset_find(&gate->conns, admitted.handle) != NULL) {
 		gate_close(gate, "one connection admitted twice");
 		return;
 	}
-	if (!admit_judge(gate->broker, &msg->GB_ADMIT, fds->fd[0], &principal,
-		&refusal) ||
+	if (!admit_judge(gate->broker, gate->pool, &msg->GB_ADMIT,
+		fds->fd[0], &admission, &refusal) ||
 	    (conn = connset_add(&gate->conns, admitted.handle)) == NULL) {
 		send_refused(gate, admitted.handle, &refusal);
 		return;
 	}
-	conn->principal = principal;
+	conn->admission = admission;
 	chan_send(gate->chan, MSG_BG_ADMITTED, &admitted, NULL, 0);
 }
 
@@ -179,15 +180,34 @@ gate_on_leave(void *arg, const union proto_any *msg, struct chan_fds *fds)
 	connset_remove(&gate->conns, msg->HANDLE.handle);
 }
 
+static uint64_t
+usual_ttl(const struct order *order, const struct tenant *tenant)
+{
+	return tenant != NULL && tenant->detach_ttl_ms != 0 ?
+	    tenant->detach_ttl_ms : order->host.detach_ttl_ms;
+}
+
+static uint64_t
+longest_ttl(const struct order *order, const struct tenant *tenant)
+{
+	uint64_t usual = usual_ttl(order, tenant);
+	uint64_t longest = tenant != NULL && tenant->max_detach_ttl_ms != 0 ?
+	    tenant->max_detach_ttl_ms : order->host.max_detach_ttl_ms;
+
+	return longest < usual ? usual : longest;
+}
+
 /* What was asked for within bounds; a resumed session else keeps its own. */
 static uint64_t
-wanted_ttl(const struct settings *settings,
+wanted_ttl(const struct order *order, uint64_t principal,
     const struct fields_GB_ATTACH *attach)
 {
+	const struct tenant *tenant = order_tenant(order, principal);
+
 	if (!attach->has_detach_ttl_ms)
-		return attach->has_resume ? 0 : settings->detach_ttl_ms;
-	if (attach->detach_ttl_ms > settings->max_detach_ttl_ms)
-		return settings->max_detach_ttl_ms;
+		return attach->has_resume ? 0 : usual_ttl(order, tenant);
+	if (attach->detach_ttl_ms > longest_ttl(order, tenant))
+		return longest_ttl(order, tenant);
 	return attach->detach_ttl_ms < BROKER_TTL_LEAST_MS ?
 	    BROKER_TTL_LEAST_MS : attach->detach_ttl_ms;
 }
@@ -201,12 +221,8 @@ gate_on_attach(void *arg, const union proto_any *msg, struct chan_fds *fds)
 		.gate = gate,
 		.handle = attach->handle,
 		.resumes = attach->has_resume,
-		/* Without proof of who somebody is, all would be the same. */
-		.takeover = attach->takeover &&
-		    gate->broker->settings.auth != AUTH_NONE,
 		.claim = {
 			.handle = attach->handle,
-			.ttl_ms = wanted_ttl(&gate->broker->settings, attach),
 			.gateway = gate->number,
 		},
 	};
@@ -225,7 +241,12 @@ gate_on_attach(void *arg, const union proto_any *msg, struct chan_fds *fds)
 		return;
 	}
 	memcpy(request.claim.nonce.bytes, attach->nonce.p, IDENT_SIZE);
-	request.claim.principal = conn->principal;
+	request.claim.principal = conn->admission.principal;
+	request.claim.ttl_ms = wanted_ttl(gate->broker->order,
+	    conn->admission.principal, attach);
+	/* Without proof of who somebody is, all would be the same. */
+	request.takeover = attach->takeover && 
+	    conn->admission.way != ADMIT_NONE;
 	conn->state = CONN_WAITING;
 	/* What is no identifier at all names no session. */
 	if (attach->has_resume &&
@@ -241,8 +262,8 @@ gate_attached(struct gate *gate, uint64_t handle, struct session *session,
     int fd)
 {
 	const struct registry_record *record = session_record(session);
-	const struct settings *settings = &gate->broker->settings;
-	const struct tenant *tenant = gate->broker->tenant;
+	const struct order_host *host = &gate->broker->order->host;
+	const struct tenant *tenant = session->tenant;
 	struct conn *conn = connset_find(&gate->conns, handle);
 	char text[IDENT_TEXT_SIZE];
 	struct fields_BG_ATTACHED attached = {
@@ -256,15 +277,15 @@ gate_attached(struct gate *gate, uint64_t handle, struct session *session,
 		.home = span_str(tenant->home),
 		.temp_dir = span_str(tenant->temp_dir),
 		.has_max_detach_ttl_ms = true,
-		.max_detach_ttl_ms = settings->max_detach_ttl_ms,
+		.max_detach_ttl_ms = longest_ttl(gate->broker->order, tenant),
 		.has_retention_ms = true,
-		.retention_ms = settings->retention_ms,
+		.retention_ms = host->retention_ms,
 		.has_retain_bytes = true,
-		.retain_bytes = settings->retain_bytes,
+		.retain_bytes = host->retain_bytes,
 		.has_hold_ms = true,
-		.hold_ms = settings->hold_ms,
+		.hold_ms = host->hold_ms,
 		.has_max_processes = true,
-		.max_processes = settings->max_processes,
+		.max_processes = host->max_processes,
 	};
 
 	conn->state = CONN_ATTACHED;
@@ -343,7 +364,7 @@ static const struct chan_ops gate_ops = {
 };
 
 void
-gate_new(struct broker *broker, uint32_t name, int fd)
+gate_new(struct broker *broker, uint32_t name, uint32_t pool, int fd)
 {
 	struct gate *gate = calloc(1, sizeof(*gate));
 
@@ -356,6 +377,7 @@ gate_new(struct broker *broker, uint32_t name, int fd)
 	}
 	gate->broker = broker;
 	gate->name = name;
+	gate->pool = pool;
 	gate->number = ++broker->last_gate;
 	gate->chan = chan_new(broker->base, fd, ROLE_BROKER, ROLE_GATEWAY,
 	    &gate_ops, gate);

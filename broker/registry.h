@@ -103,27 +103,27 @@ struct registry_record {
 	uint64_t since_ms;	/* when the state was entered */
 	uint64_t ended_wall_ms;	/* tombstone: since the Epoch */
 	uint64_t handle;	/* attached: the connection, of that gateway */
-	uint32_t gateway;	/* attached: the gateway's number; else 0 */
-	uint32_t principal;	/* who owns it */
+	uint64_t principal;	/* who owns it */
 	struct ident id;
 	struct ident nonce;	/* of the request that attached it last */
+	uint32_t gateway;	/* attached: the gateway's number; else 0 */
 	uint8_t state;		/* enum registry_state */
 	uint8_t runner;		/* enum registry_runner */
 	uint8_t reason;		/* enum registry_reason */
-	uint8_t unused[5];
+	uint8_t unused[1];
 	uint32_t version;	/* REGISTRY_RECORD_VERSION */
 	uint32_t checksum;
 };
 
-#define REGISTRY_RECORD_VERSION 1
+#define REGISTRY_RECORD_VERSION 2
 
 /* Who asks for an attachment.  "gateway" numbers start at 1. */
 struct registry_claim {
 	struct ident nonce;	/* nil: never taken for a repetition */
 	uint64_t handle;
 	uint64_t ttl_ms;	/* 0: as the session has it */
+	uint64_t principal;
 	uint32_t gateway;
-	uint32_t principal;
 };
 
 struct registry_config {

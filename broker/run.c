@@ -18,7 +18,7 @@
 #include "broker/broker.h"
 #include "broker/epitaph.h"
 #include "broker/launch.h"
-#include "broker/tenant.h"
+#include "broker/order.h"
 #include "common/chan.h"
 #include "common/log.h"
 #include "common/unix.h"
@@ -155,18 +155,19 @@ send_config(struct run *run)
 {
 	struct session *session = run->session;
 	const struct settings *settings = &session->broker->settings;
+	const struct order_host *host = &session->broker->order->host;
 	char text[IDENT_TEXT_SIZE];
 	struct fields_BR_CONFIG config = {
 		.version = PROTO_VERSION,
 		.oldest = PROTO_OLDEST,
 		.session = span_str(ident_print(&session_record(session)->id,
 		    text)),
-		.retention_ms = settings->retention_ms,
-		.retain_bytes = settings->retain_bytes,
-		.hold_ms = settings->hold_ms,
+		.retention_ms = host->retention_ms,
+		.retain_bytes = host->retain_bytes,
+		.hold_ms = host->hold_ms,
 		.window = PROTO_WINDOW,
-		.max_processes = settings->max_processes,
-		.shell_path = span_str(session->broker->tenant->shell_path),
+		.max_processes = host->max_processes,
+		.shell_path = span_str(session->tenant->shell_path),
 		.log_level = settings->log_level,
 		.syslog = settings->syslog,
 		.has_syslog = true,
@@ -193,7 +194,7 @@ static int
 run_spawn(struct run *run)
 {
 	struct broker *broker = run->session->broker;
-	const struct tenant *tenant = broker->tenant;
+	const struct tenant *tenant = run->session->tenant;
 	struct launch_as as = {
 		.uid = tenant->uid,
 		.gid = tenant->gid,
@@ -228,8 +229,13 @@ run_spawn(struct run *run)
 static void
 make_cgroup(struct session *session, const char *name)
 {
-	const struct tenant *tenant = session->broker->tenant;
-	struct cgroup_plan plan = { .tenant = "self", .uid = tenant->uid };
+	const struct tenant *tenant = session->tenant;
+	struct cgroup_plan plan = {
+		.tenant = tenant->name,
+		.uid = tenant->uid,
+		.limits = tenant->cgroup_limits,
+		.jobs = tenant->session_limits,
+	};
 
 	if (session->broker->cgroup != NULL &&
 	    cgroup_make(session->broker->cgroup, &plan, name,

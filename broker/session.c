@@ -17,6 +17,7 @@
 
 #include "broker/broker.h"
 #include "broker/epitaph.h"
+#include "broker/order.h"
 #include "common/chan.h"
 #include "common/clock.h"
 #include "common/log.h"
@@ -102,7 +103,18 @@ session_open(struct broker *broker, uint32_t slot)
 	session->data = -1;
 	cgroup_init(&session->cgroup);
 	session->live = true;
+	session->tenant = order_tenant(broker->order,
+	    session_record(session)->principal);
+	session->tenant->sessions++;
+	session->uid = session->tenant->uid;
 	return session;
+}
+
+bool
+session_has_owner(const struct session *session)
+{
+	return !session->tenant->removed &&
+	    session->uid == session->tenant->uid;
 }
 
 /* Keep the list of those that can give way; its order is that of detaches. */
@@ -325,6 +337,8 @@ session_ended(struct session *session)
 	run_free(session->run);
 	session->run = NULL;
 	cgroup_remove(text, &session->cgroup);
+	order_release(broker->order, session->tenant);
+	session->tenant = NULL;
 	registry_ended(broker->registry, session_slot(session), clock_ms(),
 	    clock_wall_ms());
 	sessions_rearm(broker);

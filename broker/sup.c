@@ -15,14 +15,13 @@
 #include <event2/event.h>
 
 #include "broker/broker.h"
-#include "broker/tenant.h"
+#include "broker/auth/peeruid.h"
+#include "broker/order.h"
 #include "common/chan.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/reap.h"
 #include "common/xmalloc.h"
-
-extern char **environ;
 
 static void
 set_log(const struct fields_SB_CONFIG *config)
@@ -41,7 +40,8 @@ set_cgroup(struct broker *broker)
 {
 	char why[512];
 
-	broker->cgroup = cgroup_new(NULL, getpid(), why, sizeof(why));
+	broker->cgroup = cgroup_new(broker->order->host.cgroup_root,
+	    getpid(), why, sizeof(why));
 	if (broker->cgroup == NULL)
 		log_debug("reap", "sessions have no cgroup: %s", why);
 }
@@ -59,12 +59,28 @@ fit_to_files(struct settings *settings)
 }
 
 static void
-sup_on_config(void *arg, const union proto_any *msg, struct chan_fds *fds)
+say_hello(struct broker *broker)
 {
 	static const struct fields_HELLO hello = {
 		.version = PROTO_VERSION,
 		.oldest = PROTO_OLDEST,
 	};
+
+	chan_set_phase(broker->superior, PHASE_UP);
+	chan_send(broker->superior, MSG_BS_HELLO, &hello, NULL, 0);
+}
+
+/* What has been staged counts from now on. */
+static void
+follow(struct broker *broker)
+{
+	order_replace(&broker->order, broker->staged);
+	broker->staged = NULL;
+}
+
+static void
+sup_on_config(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
 	struct broker *broker = arg;
 	const char *wrong;
 
@@ -74,33 +90,112 @@ sup_on_config(void *arg, const union proto_any *msg, struct chan_fds *fds)
 	if (wrong != NULL)
 		fatalx("configuration from holdfastd: %s", wrong);
 	fit_to_files(&broker->settings);
-	broker->tenant = tenant_self(environ);
-	broker_confine(broker);
 	broker->peeruid = peeruid_new();
 	if (broker->peeruid == NULL)
 		fatal("cannot ask the kernel about connections");
 	if (sessions_init(broker) == -1)
 		fatalx("no memory for %u sessions",
 		    broker->settings.max_sessions);
-	set_cgroup(broker);
 	chan_set_version(broker->superior, msg->SB_CONFIG.version);
-	chan_set_phase(broker->superior, PHASE_UP);
-	chan_send(broker->superior, MSG_BS_HELLO, &hello, NULL, 0);
 }
 
-/* The one tenant there is says the same. */
+/* Wrong orders are the end at the start, and change nothing later. */
 static void
-sup_on_order(void *arg, const union proto_any *msg, struct chan_fds *fds)
+stage(struct broker *broker, const char *wrong)
 {
-	(void)arg;
-	(void)msg;
+	if (wrong == NULL)
+		return;
+	if (broker->order == NULL)
+		fatalx("configuration from holdfastd: %s", wrong);
+	log_warnx("configuration not taken: %s", wrong);
+	order_free(broker->staged);
+	broker->staged = NULL;
+	broker->staged_wrong = wrong;
+}
+
+static void
+sup_on_host(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	struct broker *broker = arg;
+
 	(void)fds;
+	order_free(broker->staged);
+	broker->staged = order_new();
+	broker->staged_wrong = NULL;
+	stage(broker, order_take_host(broker->staged, &msg->SB_HOST));
+}
+
+static void
+sup_on_listener(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	struct broker *broker = arg;
+
+	(void)fds;
+	if (broker->staged != NULL)
+		stage(broker, order_take_listener(broker->staged,
+		    &msg->SB_LISTENER));
+}
+
+static void
+sup_on_tenant(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	struct broker *broker = arg;
+
+	(void)fds;
+	if (broker->staged != NULL)
+		stage(broker, order_take_tenant(broker->staged,
+		    &msg->SB_TENANT));
+}
+
+static const char *
+check_staged(struct broker *broker, uint64_t count)
+{
+	const char *wrong = order_finish(broker->staged);
+
+	if (broker->staged->count != count)
+		return "it is of another count";
+	if (wrong == NULL && broker->order != NULL &&
+	    !broker_can_follow(broker, broker->staged))
+		return "a tenant needs privileges that were given up at the "
+		       "start: restart holdfastd";
+	return wrong;
+}
+
+static void
+sup_on_commit(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	struct broker *broker = arg;
+	struct fields_BS_TAKEN taken = { .count = msg->PING.count };
+
+	(void)fds;
+	if (broker->settings.runner_path == NULL)
+		fatalx("holdfastd: SB_COMMIT came before SB_CONFIG");
+	if (broker->staged == NULL && broker->staged_wrong == NULL)
+		stage(broker, "there is none");
+	else if (broker->staged != NULL)
+		stage(broker, check_staged(broker, msg->PING.count));
+	if (broker->order == NULL) {
+		follow(broker);
+		set_cgroup(broker);
+		broker_confine(broker);
+		say_hello(broker);
+		return;
+	}
+	if (broker->staged != NULL)
+		follow(broker);
+	else {
+		taken.has_text = true;
+		taken.text = span_str(broker->staged_wrong);
+	}
+	broker->staged_wrong = NULL;
+	chan_send(broker->superior, MSG_BS_TAKEN, &taken, NULL, 0);
 }
 
 static void
 sup_on_gateway(void *arg, const union proto_any *msg, struct chan_fds *fds)
 {
-	gate_new(arg, msg->SB_GATEWAY.gateway, chan_take_fd(fds, 0));
+	gate_new(arg, msg->SB_GATEWAY.gateway, msg->SB_GATEWAY.pool,
+	    chan_take_fd(fds, 0));
 }
 
 /* Answered from the loop: a loop that does not turn shows. */
@@ -138,10 +233,10 @@ sup_lost(void *arg, const char *why)
 
 static const struct chan_handler handlers[] = {
 	{ MSG_SB_CONFIG, sup_on_config },
-	{ MSG_SB_HOST, sup_on_order },
-	{ MSG_SB_LISTENER, sup_on_order },
-	{ MSG_SB_TENANT, sup_on_order },
-	{ MSG_SB_COMMIT, sup_on_order },
+	{ MSG_SB_HOST, sup_on_host },
+	{ MSG_SB_LISTENER, sup_on_listener },
+	{ MSG_SB_TENANT, sup_on_tenant },
+	{ MSG_SB_COMMIT, sup_on_commit },
 	{ MSG_SB_GATEWAY, sup_on_gateway },
 	{ MSG_SB_PING, sup_on_ping },
 	{ MSG_SB_STOP, sup_on_stop },
@@ -252,7 +347,8 @@ broker_clear(struct broker *broker)
 	cgroup_free(broker->cgroup);
 	chan_free(broker->superior);
 	peeruid_free(broker->peeruid);
-	tenant_free(broker->tenant);
+	order_free(broker->staged);
+	order_free(broker->order);
 	settings_clear(&broker->settings);
 	event_free(broker->stop_timer);
 	event_free(broker->term_event);

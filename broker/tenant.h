@@ -1,36 +1,76 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * For whom sessions are run.  Everything that must be looked up is looked up
- * once, when the broker starts; never from the event loop.
+ * For whom sessions are run: who it is on this host, how it proves itself
+ * and what it may use.  All of it comes from the supervisor, which has looked
+ * up whatever must be looked up.
  */
 #ifndef BROKER_TENANT_H
 #define BROKER_TENANT_H
 
+#include <sys/queue.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
+#include <stdbool.h>
 #include <stdint.h>
 
+#include "common/proto.h"
+
+#define TENANT_HASH_SIZE 32	/* bytes of a SHA-256 */
+
+struct tenant_rlimit {
+	int resource;		/* of setrlimit(2) */
+	struct rlimit limit;
+};
+
 struct tenant {
+	TAILQ_ENTRY(tenant) entry;
+	uint64_t principal;	/* its number: owner of registry records */
+	char *name;		/* fit for a file's name */
 	uid_t uid;
 	gid_t gid;
-	gid_t *groups;
+	gid_t *groups;		/* supplementary */
 	size_t ngroups;
-	uint32_t principal;	/* in the registry; the user number */
+	mode_t file_mask;
+	bool has_file_mask;
 	char *shell_path;	/* absolute */
-	char *shell_name;	/* its last part */
+	char *shell_name;	/* its last part, in shell_path */
 	char *home;		/* absolute */
 	char *cwd;		/* absolute */
 	char *temp_dir;		/* absolute */
-	char **environment;	/* borrowed; of its runners, NULL at the end */
+	char **environment;	/* of its runners, NULL at the end; owned */
+	uint32_t flags;		/* TENANT_ bits of proto.h */
+	struct tenant_rlimit *rlimits;
+	size_t nrlimits;
+	struct span cgroup_limits;	/* owned, as CGROUP_LIMITS, checked */
+	struct span session_limits;	/* likewise: of each one's jobs */
+	uint64_t detach_ttl_ms;		/* 0: as the host has it */
+	uint64_t max_detach_ttl_ms;	/* likewise */
+	uint64_t budgets[BUDGET_COUNT];	/* by enum proto_budget; 0: none */
+	uint8_t (*tokens)[TENANT_HASH_SIZE];	/* SHA-256 of each */
+	size_t ntokens;
+	uid_t *peer_uids;	/* local users who are let in as this one */
+	size_t npeer_uids;
+
+	/* What happens to it, and is not part of the order. */
+	uint32_t sessions;	/* that live: it is kept as long */
+	bool removed;		/* by a later order: nobody is let in */
 };
+TAILQ_HEAD(tenant_list, tenant);
 
 /*
- * The user that this process runs as, in its present directory and with this
- * environment, which must stay: the one that holdfastd was started with, less
- * what is for holdfastd alone.  For tenant_free().  Never NULL: what is
- * missing is made up ("/", "/bin/sh").
+ * Make one from the order; for tenant_free().  NULL, with *wrong set to what
+ * is wrong with it (static), when it does not add up.
  */
-struct tenant *tenant_self(char **environment);
+struct tenant *tenant_new(const struct fields_SB_TENANT *order,
+    const char **wrong);
 void tenant_free(struct tenant *tenant);
+
+/*
+ * Read a BUDGETS field into "budgets", by enum proto_budget; what is not in
+ * it becomes 0.  NULL, or what is wrong with it (static).
+ */
+const char *tenant_take_budgets(struct span list,
+    uint64_t budgets[BUDGET_COUNT]);
 
 #endif

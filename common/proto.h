@@ -379,20 +379,24 @@ enum proto_access { ACCESS_READ, ACCESS_WRITE, ACCESS_DENY, ACCESS_COUNT };
 #define FIELDS_SB_CONFIG(F, L) \
 	F(L, VERSION, version, MUST) \
 	F(L, OLDEST, oldest, MUST) \
-	F(L, LISTENERS, listeners, MUST) \
+	F(L, LISTENERS, listeners, MAY) \
 	F(L, RUNNER_PATH, runner_path, MUST) \
 	F(L, RUNTIME_DIR, runtime_dir, MUST) \
-	F(L, AUTH, auth, MUST) \
-	F(L, DETACH_TTL_MS, detach_ttl_ms, MUST) \
+	F(L, AUTH, auth, MAY) \
+	F(L, DETACH_TTL_MS, detach_ttl_ms, MAY) \
 	F(L, MAX_DETACH_TTL_MS, max_detach_ttl_ms, MAY) \
-	F(L, RETENTION_MS, retention_ms, MUST) \
-	F(L, RETAIN_BYTES, retain_bytes, MUST) \
-	F(L, HOLD_MS, hold_ms, MUST) \
+	F(L, RETENTION_MS, retention_ms, MAY) \
+	F(L, RETAIN_BYTES, retain_bytes, MAY) \
+	F(L, HOLD_MS, hold_ms, MAY) \
 	F(L, MAX_SESSIONS, max_sessions, MUST) \
-	F(L, MAX_PROCESSES, max_processes, MUST) \
+	F(L, MAX_PROCESSES, max_processes, MAY) \
 	F(L, LOG_LEVEL, log_level, MUST) \
 	F(L, TOPICS, topics, MAY) \
 	F(L, SYSLOG, syslog, MAY)
+/* TEXT: why the order was not taken. */
+#define FIELDS_BS_TAKEN(F, L) \
+	F(L, COUNT, count, MUST) \
+	F(L, TEXT, text, MAY)
 #define FIELDS_SB_GATEWAY(F, L) \
 	F(L, GATEWAY, gateway, MUST) \
 	F(L, POOL, pool, MAY)
@@ -796,7 +800,7 @@ enum proto_access { ACCESS_READ, ACCESS_WRITE, ACCESS_DENY, ACCESS_COUNT };
 	M(BS_HELLO, 150, HELLO, BROKER, SUPERVISOR, IN_START, 256, 0, 0, 1) \
 	M(BS_PONG, 151, PING, BROKER, SUPERVISOR, IN_UP | IN_STOP, 64, 0, 0, 0) \
 	M(BS_STOPPED, 152, NOTHING, BROKER, SUPERVISOR, IN_STOP, 64, 0, 0, 1) \
-	M(BS_TAKEN, 153, PING, BROKER, SUPERVISOR, IN_UP | IN_STOP, 64, 0, 0, 0) \
+	M(BS_TAKEN, 153, BS_TAKEN, BROKER, SUPERVISOR, IN_UP | IN_STOP, 1152, 0, 0, 0) \
 	M(SG_CONFIG, 200, SG_CONFIG, SUPERVISOR, GATEWAY, IN_START, 16384, 0, 0, 1) \
 	M(SG_LISTENER, 201, SG_LISTENER, SUPERVISOR, GATEWAY, IN_START | IN_UP, 8704, 0, 1, 0) \
 	M(SG_BROKER, 202, NOTHING, SUPERVISOR, GATEWAY, IN_START | IN_UP, 64, 1, 1, 0) \
@@ -896,6 +900,7 @@ PROTO_TAGS(T)
 #define PROTO_LISTS(L) \
 	L(HELLO) L(NOTHING) L(PING) L(STOP) L(HANDLE) L(ATTACHMENT) \
 	L(GENERATION) L(SB_CONFIG) L(SB_HOST) L(SB_LISTENER) L(SB_TENANT) \
+	L(BS_TAKEN) \
 	L(LEASE) L(SB_GATEWAY) L(SG_CONFIG) \
 	L(SG_LISTENER) L(SG_TLS) L(GB_ADMIT) L(GB_ATTACH) L(GB_PROBED) L(BG_REFUSED) \
 	L(BG_ATTACHED) L(BG_ATTACH_FAILED) L(BG_PROBE) L(BG_GONE) \

@@ -5,8 +5,10 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
 #include <criterion/criterion.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,37 +48,82 @@ start_process(struct bench *b, const char *fault)
 	b->sup = pair[0];
 }
 
+int
+bench_listen(char *url, size_t size)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	socklen_t len = sizeof(in);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	cr_assert_eq(bind(fd, (struct sockaddr *)&in, sizeof(in)), 0);
+	cr_assert_eq(listen(fd, 64), 0);
+	cr_assert_eq(getsockname(fd, (struct sockaddr *)&in, &len), 0);
+	snprintf(url, size, "ws://127.0.0.1:%u",
+	    (unsigned int)ntohs(in.sin_port));
+	return fd;
+}
+
+int
+bench_connect(int listener)
+{
+	struct sockaddr_in in;
+	socklen_t len = sizeof(in);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd == -1 ||
+	    getsockname(listener, (struct sockaddr *)&in, &len) == -1 ||
+	    connect(fd, (struct sockaddr *)&in, sizeof(in)) == -1)
+		return -1;
+	return fd;
+}
+
 static void
 send_config(struct bench *b, const struct bench_options *options)
 {
 	struct fields_SB_CONFIG config = {
 		.version = PROTO_VERSION,
 		.oldest = PROTO_OLDEST,
-		.auth = options->auth == 0 ? AUTH_NONE : options->auth,
-		.detach_ttl_ms = options->ttl_ms == 0 ? 60000 :
-							options->ttl_ms - 1,
-		.retention_ms = 1000,
-		.retain_bytes = 65536,
-		.hold_ms = 1000,
 		.max_sessions = options->max_sessions == 0 ?
 		    64 : options->max_sessions,
-		.max_processes = 16,
 		.log_level = 0,
 		.runtime_dir = span_str("/nowhere"),
 	};
-	struct writer listeners;
 	char runner[4096];
 
 	path_of(runner, sizeof(runner), "tests/unit/fake_runner");
 	config.runner_path = span_str(options->runner == NULL ?
 	    runner : options->runner);
-	writer_init(&listeners, 4096);
-	proto_list_add(&listeners, span_str(options->listener == NULL ?
-	    "ws://127.0.0.1:9" : options->listener));
-	config.listeners = (struct span){ listeners.p, listeners.len };
 	cr_assert_eq(chan_write_one(b->sup, MSG_SB_CONFIG, &config, NULL, 0),
 	    0);
-	writer_clear(&listeners);
+}
+
+/* One tenant, one listener. */
+static void
+send_usual_order(struct bench *b, const struct bench_options *options)
+{
+	char url[64];
+	struct bench_order order = {
+		.count = 1,
+		.ttl_ms = options->ttl_ms,
+		.listeners = { {
+			.url = options->listener,
+			.admission = options->admission == 0 ?
+			    ADMIT_NONE : options->admission,
+			.tenants = { 1 },
+		} },
+		.tenants = { {
+			.name = "self",
+			.number = 1,
+			.uid = getuid(),
+		} },
+	};
+
+	if (options->listener == NULL) {
+		b->listener = bench_listen(url, sizeof(url));
+		order.listeners[0].url = url;
+	}
+	bench_send_order(b, &order);
 }
 
 void
@@ -115,7 +162,12 @@ bench_start(struct bench *b, const struct bench_options *options)
 	if (options == NULL)
 		options = &usual;
 	start_process(b, options->fault);
+	b->listener = -1;
 	send_config(b, options);
+	if (options->order != NULL)
+		bench_send_order(b, options->order);
+	else
+		send_usual_order(b, options);
 	bench_expect(b, b->sup, ROLE_SUPERVISOR, MSG_BS_HELLO);
 	cr_assert_eq(b->msg.HELLO.version, PROTO_VERSION);
 }
@@ -165,11 +217,13 @@ void
 bench_admit(struct bench *b, int gate, uint64_t handle)
 {
 	struct fields_GB_ADMIT admit = { .handle = handle };
-	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	int client = bench_connect(b->listener);
+	int fd = accept4(b->listener, NULL, NULL, SOCK_CLOEXEC);
 
 	cr_assert_eq(chan_write_one(gate, MSG_GB_ADMIT, &admit, &fd, 1), 0);
 	close(fd);
 	bench_expect(b, gate, ROLE_GATEWAY, MSG_BG_ADMITTED);
+	close(client);
 	cr_assert_eq(b->msg.HANDLE.handle, handle);
 }
 

@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/chan.h"
@@ -15,18 +16,49 @@
 struct bench {
 	pid_t pid;
 	int sup;		/* the supervisor's end */
+	int listener;		/* TCP; -1 when the test brought its own */
 	uint8_t buf[PROTO_CONTROL_MAX];
 	union proto_any msg;	/* of the last message received */
 	struct chan_fds fds;	/* its descriptors, the test's to close */
+};
+
+#define BENCH_LISTENERS 4
+#define BENCH_TENANTS 4
+#define BENCH_TOKENS 4
+#define BENCH_HASH_SIZE 32	/* bytes of a SHA-256 */
+
+struct bench_tenant {
+	const char *name;	/* NULL: the list is over */
+	uint64_t number;
+	uid_t uid;
+	bool no_peer;		/* its user is not admitted for being it */
+	const uint8_t *tokens[BENCH_TOKENS];	/* hashes; NULL: no more */
+};
+
+struct bench_listener {
+	const char *url;	/* NULL: the list is over */
+	uint32_t pool;
+	uint32_t admission;	/* ADMIT_ bits */
+	uint64_t tenants[BENCH_TENANTS];	/* 0: no more */
+};
+
+struct bench_order {
+	uint64_t count;
+	uint64_t ttl_ms;	/* 0: long; 1: at once */
+	const char *secret;	/* of signed tokens, or NULL */
+	const char *claim;	/* or NULL */
+	struct bench_listener listeners[BENCH_LISTENERS];
+	struct bench_tenant tenants[BENCH_TENANTS];
 };
 
 struct bench_options {
 	const char *fault;	/* FAKE_RUNNER, or NULL */
 	const char *runner;	/* path, or NULL: the fake one */
 	const char *listener;	/* ws://IP:PORT, or NULL: an unused one */
-	enum proto_auth auth;	/* 0: AUTH_NONE */
+	uint32_t admission;	/* of the listener; 0: ADMIT_NONE */
 	uint64_t ttl_ms;	/* 0: long; 1: at once */
 	uint32_t max_sessions;	/* 0: 64 */
+	const struct bench_order *order;	/* instead of one of these */
 };
 
 /* An attachment as the gateway has it. */
@@ -39,6 +71,20 @@ struct bench_session {
 /* Start, configure, and expect the HELLO.  bench_stop() expects a clean end. */
 void bench_start(struct bench *b, const struct bench_options *options);
 void bench_stop(struct bench *b);
+
+/*
+ * A listening TCP socket on the loopback and its URL; a connection to it, or
+ * -1 with errno.
+ */
+int bench_listen(char *url, size_t size);
+int bench_connect(int listener);
+
+/*
+ * Send an order; bench_reorder() a later one, and expect that it is answered:
+ * b->msg.BS_TAKEN tells how.
+ */
+void bench_send_order(struct bench *b, const struct bench_order *order);
+void bench_reorder(struct bench *b, const struct bench_order *order);
 
 /* Wait for its exit; the status as of waitpid(2). */
 int bench_wait(struct bench *b);

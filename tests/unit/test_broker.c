@@ -659,36 +659,6 @@ Test(broker, a_killed_broker_leaves_its_runners_to_notice)
 
 TestSuite(broker_admission, .timeout = 40);
 
-static int
-tcp_listener(char *url, size_t size)
-{
-	struct sockaddr_in in = {
-		.sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-	socklen_t len = sizeof(in);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	cr_assert_eq(bind(fd, (struct sockaddr *)&in, sizeof(in)), 0);
-	cr_assert_eq(listen(fd, 8), 0);
-	getsockname(fd, (struct sockaddr *)&in, &len);
-	snprintf(url, size, "ws://127.0.0.1:%u", ntohs(in.sin_port));
-	return fd;
-}
-
-static int
-tcp_client(int listener)
-{
-	struct sockaddr_in in;
-	socklen_t len = sizeof(in);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	getsockname(listener, (struct sockaddr *)&in, &len);
-	if (connect(fd, (struct sockaddr *)&in, sizeof(in)) == -1)
-		return -1;
-	return fd;
-}
-
 /* A client of another user, who stays. */
 static pid_t
 tcp_stranger(int listener)
@@ -697,7 +667,7 @@ tcp_stranger(int listener)
 
 	if (child != 0)
 		return child;
-	if (setresuid(54321, 54321, 54321) == -1 || tcp_client(listener) == -1)
+	if (setresuid(54321, 54321, 54321) == -1 || bench_connect(listener) == -1)
 		_exit(1);
 	for (;;)
 		pause();
@@ -726,16 +696,16 @@ Test(broker_admission, the_user_of_the_server_and_nobody_else)
 {
 	char url[64];
 	struct bench_options options = {
-		.auth = AUTH_PEER_UID,
+		.admission = ADMIT_PEER_UID,
 		.listener = url,
 	};
 	struct bench b;
 	pid_t child;
-	int listener = tcp_listener(url, sizeof(url)), gate, client, server;
+	int listener = bench_listen(url, sizeof(url)), gate, client, server;
 
 	bench_start(&b, &options);
 	gate = bench_gateway(&b, 1);
-	client = tcp_client(listener);
+	client = bench_connect(listener);
 	server = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	offer(gate, 1, server, 0);
 	bench_expect(&b, gate, ROLE_GATEWAY, MSG_BG_ADMITTED);
@@ -766,13 +736,14 @@ Test(broker_admission, a_passed_socket_cannot_hold_the_broker)
 {
 	struct linger forever = { .l_onoff = 1, .l_linger = 600 };
 	char url[64], filler[65536] = "";
+	struct bench_options options = { .listener = url };
 	struct fields_PING ping = { .count = 1 };
 	struct bench b;
-	int listener = tcp_listener(url, sizeof(url)), gate, client, server;
+	int listener = bench_listen(url, sizeof(url)), gate, client, server;
 
-	bench_start(&b, NULL);
+	bench_start(&b, &options);
 	gate = bench_gateway(&b, 1);
-	client = tcp_client(listener);
+	client = bench_connect(listener);
 	server = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	setsockopt(server, SOL_SOCKET, SO_LINGER, &forever, sizeof(forever));
 	while (write(server, filler, sizeof(filler)) > 0)

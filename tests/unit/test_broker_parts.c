@@ -19,7 +19,6 @@
 #include "broker/broker.h"
 #include "broker/cgroup.h"
 #include "broker/connset.h"
-#include "broker/tenant.h"
 
 TestSuite(connset, .timeout = 20);
 
@@ -64,94 +63,53 @@ Test(connset, it_is_bounded_and_its_places_are_used_again)
 TestSuite(settings, .timeout = 20);
 
 static struct fields_SB_CONFIG
-good_config(struct writer *listeners)
+good_config(void)
 {
-	struct fields_SB_CONFIG config = {
+	return (struct fields_SB_CONFIG){
 		.version = PROTO_VERSION,
 		.oldest = PROTO_OLDEST,
 		.runner_path = span_str("/usr/libexec/holdfast-runner"),
-		.auth = AUTH_PEER_UID,
-		.detach_ttl_ms = 80000,
 		.max_sessions = 10,
 	};
-
-	writer_init(listeners, 8192);
-	proto_list_add(listeners, span_str("ws://127.0.0.1:8765"));
-	proto_list_add(listeners, span_str("ws://[::1]:1234"));
-	config.listeners = (struct span){ listeners->p, listeners->len };
-	return config;
 }
 
 Test(settings, a_good_order_is_taken)
 {
-	struct writer listeners;
-	struct fields_SB_CONFIG config = good_config(&listeners);
+	struct fields_SB_CONFIG config = good_config();
 	struct settings settings;
 
 	cr_assert_null(settings_take(&settings, &config));
-	cr_assert_eq(settings.nlisteners, 2);
-	cr_assert_eq(settings.listeners[0].port, htons(8765));
-	cr_assert_eq(settings.listeners[1].family, AF_INET6);
+	cr_assert_eq(settings.max_sessions, 10);
 	cr_assert_str_eq(settings.runner_path, "/usr/libexec/holdfast-runner");
 	settings_clear(&settings);
-	writer_clear(&listeners);
 }
 
 Test(settings, every_wrong_order_is_refused)
 {
-	struct writer listeners;
-	struct fields_SB_CONFIG config, good = good_config(&listeners);
+	struct fields_SB_CONFIG config;
 	struct settings settings;
 	int i;
 
-	for (i = 0; i < 7; i++) {
-		config = good;
+	for (i = 0; i < 4; i++) {
+		config = good_config();
 		switch (i) {
 		case 0:
 			config.oldest = PROTO_VERSION + 1;
 			config.version = PROTO_VERSION + 1;
 			break;
 		case 1:
-			config.auth = 0;
-			break;
-		case 2:
-			config.auth = 77;
-			break;
-		case 3:
 			config.max_sessions = 0;
 			break;
-		case 4:
+		case 2:
 			config.max_sessions = UINT32_MAX;
 			break;
-		case 5:
-			config.runner_path = span_str("holdfast-runner");
-			break;
 		default:
-			proto_list_add(&listeners, span_str("localhost:80"));
-			config.listeners = (struct span){
-				listeners.p, listeners.len
-			};
+			config.runner_path = span_str("holdfast-runner");
 			break;
 		}
 		cr_assert_not_null(settings_take(&settings, &config), "%d", i);
 		settings_clear(&settings);
 	}
-	writer_clear(&listeners);
-}
-
-Test(settings, listeners_are_bounded)
-{
-	struct writer listeners;
-	struct fields_SB_CONFIG config = good_config(&listeners);
-	struct settings settings;
-	int i;
-
-	for (i = 0; i < BROKER_LISTENERS_MAX; i++)
-		proto_list_add(&listeners, span_str("ws://127.0.0.1:1"));
-	config.listeners = (struct span){ listeners.p, listeners.len };
-	cr_assert_not_null(settings_take(&settings, &config));
-	settings_clear(&settings);
-	writer_clear(&listeners);
 }
 
 Test(settings, sessions_are_as_many_as_open_files_allow)
@@ -164,33 +122,6 @@ Test(settings, sessions_are_as_many_as_open_files_allow)
 	cr_assert_eq(settings.max_sessions, (4096 - 256) / 2);
 	cr_assert(settings_fit(&settings, 20));
 	cr_assert_eq(settings.max_sessions, 1);
-}
-
-TestSuite(tenant, .timeout = 20);
-
-Test(tenant, paths_are_absolute_whatever_the_environment_says)
-{
-	static char *none[] = { NULL };
-	struct tenant *tenant;
-
-	setenv("HOME", "not/absolute", 1);
-	setenv("TMPDIR", "", 1);
-	tenant = tenant_self(none);
-	cr_assert_eq(tenant->uid, getuid());
-	cr_assert_eq(tenant->home[0], '/');
-	cr_assert_str_eq(tenant->temp_dir, "/tmp");
-	cr_assert_eq(tenant->cwd[0], '/');
-	cr_assert_eq(tenant->shell_path[0], '/');
-	cr_assert_str_eq(tenant->shell_name,
-	    strrchr(tenant->shell_path, '/') + 1);
-	tenant_free(tenant);
-	setenv("HOME", "/somewhere", 1);
-	setenv("TMPDIR", "/elsewhere", 1);
-	tenant = tenant_self(none);
-	cr_assert_str_eq(tenant->home, "/somewhere");
-	cr_assert_str_eq(tenant->temp_dir, "/elsewhere");
-	tenant_free(tenant);
-	tenant_free(NULL);
 }
 
 TestSuite(cgroup, .timeout = 20);

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: ISC */
+/* Where an accepted connection came from. */
+#include "config.h"
+
+#include <sys/socket.h>
+
+#include <netinet/in.h>
+
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "broker/auth/source.h"
+
+#define PATH_AT offsetof(struct sockaddr_un, sun_path)
+
+static int
+option(int fd, int name)
+{
+	socklen_t len = sizeof(int);
+	int value;
+
+	if (getsockopt(fd, SOL_SOCKET, name, &value, &len) == -1)
+		return -1;
+	return value;
+}
+
+static int
+read_tcp(struct source *source, const struct sockaddr_storage *server,
+    const struct sockaddr_storage *client, int fd)
+{
+	if (option(fd, SO_PROTOCOL) != IPPROTO_TCP ||
+	    peeruid_end_set(&source->server,
+		(const struct sockaddr *)server) == -1)
+		return -1;
+	return peeruid_end_set(&source->client,
+	    (const struct sockaddr *)client);
+}
+
+/*
+ * The user is that of whoever made the connection, as long as the socket was
+ * accepted.  A listening one, one that connected itself and one of a pair
+ * tell who listened or made the pair, which is us or our superior more often
+ * than not, so none of these may pass for a client.
+ */
+static int
+read_local(struct source *source, const struct sockaddr_un *server,
+    socklen_t server_len, socklen_t client_len, int fd)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+	size_t path_len = server_len - PATH_AT;
+
+	if (server_len <= PATH_AT || server->sun_path[0] != '/' ||
+	    client_len > PATH_AT || option(fd, SO_ACCEPTCONN) != 0)
+		return -1;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == -1 ||
+	    len != sizeof(peer) || peer.uid == (uid_t)-1 ||
+	    peer.pid == getpid() || peer.pid == getppid())
+		return -1;
+	memcpy(source->path, server->sun_path, path_len);
+	source->path[path_len] = '\0';
+	source->uid = peer.uid;
+	source->is_local = true;
+	return 0;
+}
+
+int
+source_read(struct source *source, int fd)
+{
+	struct sockaddr_storage server, client;
+	socklen_t server_len = sizeof(server), client_len = sizeof(client);
+
+	memset(source, 0, sizeof(*source));
+	memset(&server, 0, sizeof(server));
+	memset(&client, 0, sizeof(client));
+	if (option(fd, SO_TYPE) != SOCK_STREAM ||
+	    getsockname(fd, (struct sockaddr *)&server, &server_len) == -1 ||
+	    getpeername(fd, (struct sockaddr *)&client, &client_len) == -1)
+		return -1;
+	if (server.ss_family == AF_UNIX)
+		return read_local(source, (const struct sockaddr_un *)&server,
+		    server_len, client_len, fd);
+	return read_tcp(source, &server, &client, fd);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Where an accepted connection came from and where it was accepted: asked
+ * from the descriptor, never from who passed it on.
+ */
+#ifndef BROKER_AUTH_SOURCE_H
+#define BROKER_AUTH_SOURCE_H
+
+#include <sys/types.h>
+#include <sys/un.h>
+
+#include <stdbool.h>
+
+#include "broker/auth/peeruid.h"
+
+struct source {
+	bool is_local;		/* a Unix socket; else TCP */
+	struct peeruid_end server;	/* TCP */
+	struct peeruid_end client;
+	char path[sizeof(((struct sockaddr_un *)0)->sun_path) + 1];
+	uid_t uid;		/* Unix socket: who connected (unix(7)) */
+};
+
+/*
+ * Ask the descriptor, which stays the caller's.  0, or -1 when it is no
+ * accepted and still connected stream socket of TCP or of a Unix socket with
+ * a path.
+ */
+int source_read(struct source *source, int fd);
+
+#endif

@@ -27,6 +27,7 @@ libevent-dev      module:libevent_core   event loop
 libjson-c-dev     module:json-c          JSON
 libbsd-dev        module:libbsd-overlay  strlcpy and friends
 libmd-dev         module:libmd           SHA-1 of the WebSocket handshake
+libssl-dev        module:openssl         TLS of the gateways and the client
 bubblewrap        command:bwrap          sandboxes that clients ask for
 libcurl4-openssl-dev module:libcurl      HTTP requests made for clients
 libwslay-dev      file:/usr/include/wslay/wslay.h WebSocket frames

@@ -20,6 +20,7 @@
 #include "common/xmalloc.h"
 #include "tests/lib/daemon.h"
 #include "tests/lib/procfs.h"
+#include "tests/lib/testca.h"
 #include "tests/lib/wait.h"
 
 #define DAEMON_ARGS 64
@@ -33,6 +34,7 @@ struct daemon {
 	char *dir;
 	char *runtime_dir;
 	char *log;
+	char *address;
 	char url[128];
 };
 
@@ -51,6 +53,25 @@ daemon_make_dirs(struct daemon *daemon)
 	daemon->runtime_dir = xasprintf("%s/run", daemon->dir);
 	daemon->log = xasprintf("%s/log", daemon->dir);
 	return mkdir(daemon->runtime_dir, geteuid() == 0 ? 0755 : 0700);
+}
+
+/* SCHEME=wss or unix in the environment: instead of ws. */
+static int
+daemon_settle_address(struct daemon *daemon)
+{
+	const char *scheme = getenv("SCHEME");
+
+	if (scheme == NULL || strcmp(scheme, "ws") == 0) {
+		daemon->address = xasprintf("ws://127.0.0.1:0");
+		return 0;
+	}
+	if (strcmp(scheme, "unix") == 0) {
+		daemon->address = xasprintf("unix:%s/socket", daemon->dir);
+		return 0;
+	}
+	daemon->address = xasprintf("wss://127.0.0.1:0");
+	return testca_make(daemon->dir, "server",
+	    "IP:127.0.0.1,DNS:localhost");
 }
 
 static char *
@@ -72,7 +93,13 @@ daemon_arguments(const struct daemon *daemon, char *program,
 
 	argv[n++] = program;
 	argv[n++] = "--listen";
-	argv[n++] = "ws://127.0.0.1:0";
+	argv[n++] = daemon->address;
+	if (strncmp(daemon->address, "wss:", 4) == 0) {
+		argv[n++] = "--tls-certificate";
+		argv[n++] = xasprintf("%s/server.pem", daemon->dir);
+		argv[n++] = "--tls-key";
+		argv[n++] = xasprintf("%s/server.key", daemon->dir);
+	}
 	argv[n++] = "--runtime-dir";
 	argv[n++] = daemon->runtime_dir;
 	if (geteuid() == 0)
@@ -121,7 +148,8 @@ daemon_read_url(struct daemon *daemon)
 		len += (size_t)n;
 	}
 	*strchr(daemon->url, '\n') = '\0';
-	return strncmp(daemon->url, "ws://", 5) == 0 ? 0 : -1;
+	return strncmp(daemon->url, daemon->address,
+	    strcspn(daemon->address, ":")) == 0 ? 0 : -1;
 }
 
 static int
@@ -151,6 +179,7 @@ daemon_start(const char *const args[])
 	daemon->ready_fd = -1;
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) == -1 ||
 	    daemon_make_dirs(daemon) == -1 ||
+	    daemon_settle_address(daemon) == -1 ||
 	    daemon_spawn(daemon, args) == -1) {
 		fprintf(stderr, "daemon: %s\n", strerror(errno));
 		daemon_free(daemon, 0);
@@ -204,6 +233,7 @@ daemon_free(struct daemon *daemon, int failed)
 	free(daemon->dir);
 	free(daemon->runtime_dir);
 	free(daemon->log);
+	free(daemon->address);
 	free(daemon);
 }
 

@@ -14,7 +14,8 @@ struct call;
 struct daemon;
 
 /*
- * Start holdfastd with "--listen ws://127.0.0.1:0", a runtime directory of
+ * Start holdfastd with "--listen ws://127.0.0.1:0" (with SCHEME=wss or unix
+ * in the environment: that), a runtime directory of
  * its own, --allow-root where needed, and "args" (NULL at its end, or NULL),
  * and wait for the line with its URL.  The calling process becomes a child
  * subreaper, so that whatever the daemon leaves behind is found.  Its log
@@ -28,7 +29,7 @@ struct daemon *daemon_start(const char *const args[]);
  */
 void daemon_free(struct daemon *daemon, int failed);
 
-/* Owned by the daemon: ws://IP:PORT, its directory, its log's path. */
+/* Owned by the daemon: its address, its directory, its log's path. */
 const char *daemon_url(const struct daemon *daemon);
 const char *daemon_dir(const struct daemon *daemon);
 const char *daemon_runtime_dir(const struct daemon *daemon);

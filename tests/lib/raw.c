@@ -15,7 +15,7 @@ raw_begin(char to[RAW_BEGIN_MAX], const char *url)
 	    "Connection: Upgrade\r\nUpgrade: websocket\r\n"
 	    "Sec-WebSocket-Version: 13\r\n"
 	    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-	    url + strlen("ws://"));
+	    url + (strncmp(url, "wss", 3) == 0 ? 6 : 5));
 	return strlen(to);
 }
 

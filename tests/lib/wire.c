@@ -4,6 +4,7 @@
 
 #include <sys/socket.h>
 #include <sys/types.h>
+#include <sys/un.h>
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -21,16 +22,48 @@
 #include "tests/lib/wait.h"
 #include "tests/lib/wire.h"
 #include "tests/lib/wire_private.h"
+#include "tests/lib/wiretls.h"
 
 #define WIRE_READ_SIZE 65536
 
+struct wire_address {
+	union {
+		struct sockaddr any;
+		struct sockaddr_in in;
+		struct sockaddr_un un;
+	} to;
+	socklen_t len;
+	int tls;
+};
+
 static int
-wire_parse_url(struct wire *wire, const char *url, struct sockaddr_in *sin)
+wire_parse_path(struct wire *wire, const char *path,
+    struct wire_address *address)
 {
+	memset(address, 0, sizeof(*address));
+	address->to.un.sun_family = AF_UNIX;
+	address->len = sizeof(address->to.un);
+	snprintf(wire->host, sizeof(wire->host), "localhost");
+	snprintf(wire->target, sizeof(wire->target), "/");
+	return strlcpy(address->to.un.sun_path, path,
+	    sizeof(address->to.un.sun_path)) <
+	    sizeof(address->to.un.sun_path) ? 0 : -1;
+}
+
+static int
+wire_parse_url(struct wire *wire, const char *url,
+    struct wire_address *address)
+{
+	struct sockaddr_in *sin = &address->to.in;
 	char ip[INET_ADDRSTRLEN];
 	int port, used = 0;
 
-	if (sscanf(url, "ws://%15[0-9.]:%d%n", ip, &port, &used) != 2 ||
+	if (strncmp(url, "unix:", 5) == 0)
+		return wire_parse_path(wire, url + 5, address);
+	address->tls = strncmp(url, "wss://", 6) == 0;
+	address->len = sizeof(*sin);
+	if (sscanf(url, address->tls ? "wss://%15[0-9.]:%d%n" :
+	    "ws://%15[0-9.]:%d%n", ip, &port, &used) != 2 ||
 	    port <= 0 || port > 65535)
 		return -1;
 	memset(sin, 0, sizeof(*sin));
@@ -45,16 +78,19 @@ wire_parse_url(struct wire *wire, const char *url, struct sockaddr_in *sin)
 }
 
 static int
-wire_dial(const struct sockaddr_in *sin, uint64_t deadline)
+wire_dial(const struct wire_address *address, uint64_t deadline)
 {
 	socklen_t len = sizeof(int);
 	int fd, error = 0, one = 1;
 
-	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	fd = socket(address->to.any.sa_family,
+	    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd == -1)
 		return -1;
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	if (connect(fd, (const struct sockaddr *)sin, sizeof(*sin)) == -1 &&
+	if (address->to.any.sa_family != AF_UNIX)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one,
+		    sizeof(one));
+	if (connect(fd, &address->to.any, address->len) == -1 &&
 	    (errno != EINPROGRESS || wait_fd(fd, POLLOUT, deadline) == -1 ||
 	    getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1 ||
 	    error != 0)) {
@@ -72,19 +108,24 @@ struct wire *
 wire_connect(const char *url, int timeout_ms)
 {
 	struct wire *wire = xcalloc(1, sizeof(*wire));
-	struct sockaddr_in sin;
+	uint64_t deadline = deadline_in(timeout_ms);
+	struct wire_address address;
 
 	wire->fd = -1;
 	wire->auto_pong = 1;
-	if (wire_parse_url(wire, url, &sin) == -1) {
-		fprintf(stderr, "wire: not a URL of IPv4: %s\n", url);
+	if (wire_parse_url(wire, url, &address) == -1) {
+		fprintf(stderr, "wire: no URL of IPv4, no unix:/PATH: %s\n", url);
 		goto fail;
 	}
-	if ((wire->fd = wire_dial(&sin, deadline_in(timeout_ms))) == -1) {
+	if ((wire->fd = wire_dial(&address, deadline)) == -1) {
 		fprintf(stderr, "wire: %s: %s\n", url, strerror(errno));
 		goto fail;
 	}
-	return wire;
+	if (!address.tls)
+		return wire;
+	if ((wire->tls = wiretls_new(wire->fd, deadline)) != NULL)
+		return wire;
+	fprintf(stderr, "wire: %s: no TLS\n", url);
 fail:
 	wire_free(wire);
 	return NULL;
@@ -93,9 +134,25 @@ fail:
 void
 wire_end(struct wire *wire)
 {
+	wiretls_free(wire->tls);
+	wire->tls = NULL;
 	if (wire->fd != -1)
 		close(wire->fd);
 	wire->fd = -1;
+}
+
+static ssize_t
+wire_get(struct wire *wire, void *bytes, size_t len)
+{
+	return wire->tls != NULL ? wiretls_recv(wire->tls, bytes, len) :
+	    recv(wire->fd, bytes, len, 0);
+}
+
+static ssize_t
+wire_put(struct wire *wire, const void *bytes, size_t len)
+{
+	return wire->tls != NULL ? wiretls_send(wire->tls, bytes, len) :
+	    send(wire->fd, bytes, len, MSG_NOSIGNAL);
 }
 
 void
@@ -133,7 +190,7 @@ wire_fill(struct wire *wire, uint64_t deadline)
 		wire->in = xreallocarray(wire->in, wire->size, 1);
 	}
 	for (;;) {
-		n = recv(wire->fd, wire->in + wire->len, WIRE_READ_SIZE, 0);
+		n = wire_get(wire, wire->in + wire->len, WIRE_READ_SIZE);
 		if (n >= 0) {
 			wire->len += (size_t)n;
 			return n > 0;
@@ -224,11 +281,13 @@ wire_send_raw(struct wire *wire, const void *data, size_t len, int timeout_ms)
 	while (len > 0) {
 		if (wire->fd == -1)
 			return -1;
-		n = send(wire->fd, p, len, MSG_NOSIGNAL);
+		n = wire_put(wire, p, len);
 		if (n > 0) {
 			p += n;
 			len -= (size_t)n;
-		} else if (errno != EAGAIN && errno != EINTR)
+		} else if (n == 0)
+			return -1;
+		else if (errno != EAGAIN && errno != EINTR)
 			return -1;
 		else if (wait_fd(wire->fd, POLLOUT, deadline) == -1)
 			return -1;

@@ -46,8 +46,8 @@ struct wire_message {
 #define WIRE_RSV1 4 /* set the first reserved bit */
 
 /*
- * Connect to "url" (ws://IPV4:PORT with anything behind) without sending a
- * byte.  Returns NULL after saying why on stderr.  The caller frees it with
+ * Connect to "url" (ws://IPV4:PORT with anything behind, the same with wss,
+ * or unix:/PATH) without sending a byte of the protocol.  Returns NULL after saying why on stderr.  The caller frees it with
  * wire_free(), which closes the descriptor.
  */
 struct wire *wire_connect(const char *url, int timeout_ms);

@@ -6,10 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct wiretls;
+
 struct wire {
 	int fd;
+	struct wiretls *tls; /* NULL: none */
 	int auto_pong;
-	char host[32];
+	char host[128];
 	char target[512];
 	char *head;
 	char *in; /* received and not taken yet */

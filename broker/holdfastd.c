@@ -5,8 +5,6 @@
 #include <sys/stat.h>
 
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,7 +44,7 @@ set_log(const struct options *o)
 	size_t i;
 
 	log_init("holdfastd", o->debug || o->verbose || o->trace.count > 0 ?
-	    LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, 0);
+	    LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, options_syslog(o));
 	for (i = 0; i < o->trace.count; i++)
 		log_topic(o->trace.items[i]);
 }
@@ -103,40 +101,11 @@ open_rundir(struct supervise_plan *plan)
 	return rundir;
 }
 
-static const struct passwd *
-gateway_passwd(const char *name)
-{
-	const struct passwd *pw = getpwnam(name);
-
-	if (pw == NULL) {
-		pw = getpwnam("nobody");
-		if (pw == NULL)
-			fatalx("neither user %s nor nobody exists", name);
-		log_info("there is no user %s; gateways run as nobody", name);
-	}
-	if (pw->pw_uid == 0)
-		fatalx("gateway-user %s is root", name);
-	return pw;
-}
-
-static void
-settle_gateway_user(struct supervise_plan *plan)
-{
-	const struct passwd *pw;
-
-	if (geteuid() != 0)
-		return;
-	pw = gateway_passwd(plan->options->gateway_user);
-	plan->drop = 1;
-	plan->gateway_uid = pw->pw_uid;
-	plan->gateway_gid = pw->pw_gid;
-}
-
 /* Returns 0, or -1 after saying why there is none. */
 static int
 settle_gateway_root(struct supervise_plan *plan, struct rundir *rundir)
 {
-	if (!plan->drop)
+	if (!plan->host->pools[0].drop)
 		return 0;
 	plan->gateway_root = rundir_empty(rundir);
 	if (plan->gateway_root == NULL)
@@ -190,16 +159,14 @@ confine(const struct host *host)
 }
 
 static int
-serve(struct options *o)
+serve(struct options *o, struct host *host)
 {
-	struct host *host = host_new(o);
 	struct supervise_plan plan = { .options = o, .host = host };
 	struct rundir *rundir;
 	int status = 1;
 	size_t i;
 
 	find_programs(&plan);
-	settle_gateway_user(&plan);
 	rundir = open_rundir(&plan);
 	/* From here on nothing may end us before the directory is removed. */
 	if (settle_gateway_root(&plan, rundir) == 0 &&
@@ -213,7 +180,6 @@ serve(struct options *o)
 	for (i = 0; i < PROGRAM_COUNT; i++)
 		free(plan.programs[i]);
 	free(plan.listeners);
-	host_free(host);
 	return status;
 }
 
@@ -221,6 +187,7 @@ int
 main(int argc, char **argv)
 {
 	struct conf_errors errors = { .report = complain };
+	struct host *host = NULL;
 	struct options o;
 	int status = 0;
 
@@ -228,6 +195,9 @@ main(int argc, char **argv)
 	role_close_from(STDERR_FILENO + 1);
 	options_take(&o, argc, argv, geteuid(), sysconf(_SC_NPROCESSORS_ONLN),
 	    &errors);
+	/* Of what is found wrong now the terminal is told, not the log. */
+	if (!o.help && !o.version)
+		host = host_new(&o, geteuid(), &errors);
 	set_log(&o);
 	if (errors.count > 0) {
 		status = 1;
@@ -237,8 +207,9 @@ main(int argc, char **argv)
 		printf("holdfastd %s\n", PACKAGE_VERSION);
 	} else if (!o.check) {
 		role_subreaper();
-		status = serve(&o);
+		status = serve(&o, host);
 	}
+	host_free(host);
 	options_clear(&o);
 	return status;
 }

@@ -2,88 +2,71 @@
 /* Who is served where, and by which rules. */
 #include "config.h"
 
-#include <ctype.h>
-#include <sha2.h>
+#include <netinet/in.h>
+
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/hostcheck.h"
 #include "broker/hostconf.h"
-#include "broker/options.h"
 #include "common/log.h"
 #include "common/xmalloc.h"
 
-#define NAME_LENGTH_MAX 63
-
-uint64_t
-host_number(const char *name)
+int
+host_any_port(const struct listen_addr *addr)
 {
-	uint8_t hash[SHA256_DIGEST_LENGTH];
-	uint64_t number = 0;
-	SHA2_CTX ctx;
-	size_t i;
+	const struct sockaddr_in6 *sin6 = (const void *)&addr->ss;
+	const struct sockaddr_in *sin = (const void *)&addr->ss;
 
-	SHA256Init(&ctx);
-	SHA256Update(&ctx, (const uint8_t *)name, strlen(name));
-	SHA256Final(hash, &ctx);
-	for (i = 0; i < sizeof(number); i++)
-		number = number << 8 | hash[i];
-	return number;
+	if (addr->ss.ss_family == AF_INET6)
+		return sin6->sin6_port == 0;
+	return addr->ss.ss_family == AF_INET && sin->sin_port == 0;
 }
 
 int
-host_name_ok(const char *name)
+host_same_address(const struct listen_addr *a, const struct listen_addr *b)
 {
-	size_t i;
-
-	for (i = 0; name[i] != '\0'; i++)
-		if (!islower((unsigned char)name[i]) &&
-		    !isdigit((unsigned char)name[i]) &&
-		    (i == 0 || strchr("._-", name[i]) == NULL))
-			return 0;
-	return i > 0 && i <= NAME_LENGTH_MAX;
+	return a->len == b->len && memcmp(&a->ss, &b->ss, a->len) == 0;
 }
 
-static void
-add_self(struct host *host)
+void
+host_take_gateway_user(struct host_check *c, struct host_pool *pool,
+    const char *name, const char *path)
 {
-	host->tenants = xcalloc(1, sizeof(*host->tenants));
-	host->ntenants = 1;
-	host_self_tenant(&host->tenants[0]);
-}
+	struct host_user user;
 
-static void
-serve_all(const struct host *host, struct host_listener *listener)
-{
-	size_t i;
-
-	listener->tenants = xcalloc(host->ntenants, sizeof(uint64_t));
-	for (i = 0; i < host->ntenants; i++)
-		listener->tenants[i] = host->tenants[i].number;
-	listener->ntenants = host->ntenants;
-}
-
-static void
-add_listeners(struct host *host, const struct options *o)
-{
-	static const uint32_t admissions[] = {
-		[OPTIONS_AUTH_PEER_UID] = ADMIT_PEER_UID,
-		[OPTIONS_AUTH_NONE] = ADMIT_NONE,
-	};
-	size_t i;
-
-	host->nlisteners = o->listen.count;
-	if (host->nlisteners == 0)
+	if (c->uid != 0)
 		return;
-	host->listeners = xcalloc(host->nlisteners, sizeof(*host->listeners));
-	for (i = 0; i < host->nlisteners; i++) {
-		host->listeners[i].addr = o->addrs[i];
-		host->listeners[i].admission = admissions[o->auth];
-		serve_all(host, &host->listeners[i]);
-		host->listeners[i].certs = (struct certs)CERTS_NONE;
-		if (o->addrs[i].tls && certs_copy(&host->listeners[i].certs,
-		    &o->certs) == -1)
-			fatal("certificates");
+	if (host_find_user(name, &user) == -1) {
+		host_wrong(c, path, "there is no user \"%.80s\"", name);
+		return;
 	}
+	if (user.uid == 0)
+		host_wrong(c, path, "is root");
+	pool->drop = 1;
+	pool->uid = user.uid;
+	pool->gid = user.gid;
+	host_user_clear(&user);
+}
+
+/* The shared pool; its user is nobody if the usual one was never made. */
+static void
+take_shared_pool(struct host_check *c)
+{
+	const char *name = c->o->gateway_user;
+	struct host_user user;
+
+	c->host->pools = xcalloc(1, sizeof(*c->host->pools));
+	c->host->npools = 1;
+	c->host->pools[0].gateways = (unsigned int)c->o->gateways;
+	if (c->uid == 0 && strcmp(name, GATEWAY_USER) == 0 &&
+	    host_find_user(name, &user) == -1) {
+		log_info("there is no user %s; gateways run as nobody", name);
+		name = "nobody";
+	} else if (c->uid == 0) {
+		host_user_clear(&user);
+	}
+	host_take_gateway_user(c, &c->host->pools[0], name, "gateway-user");
 }
 
 int
@@ -98,13 +81,31 @@ host_needs_tls(const struct host *host)
 }
 
 struct host *
-host_new(const struct options *o)
+host_new(const struct options *o, uid_t uid, struct conf_errors *errors)
 {
 	struct host *host = xcalloc(1, sizeof(*host));
+	struct host_check c = {
+		.o = o,
+		.host = host,
+		.uid = uid,
+		.errors = errors,
+	};
 
-	host->per_address = HOST_PER_ADDRESS;
-	add_self(host);
-	add_listeners(host, o);
+	host_take_limits(&c, &o->limits, host->budgets);
+	host->per_address = (uint32_t)o->limits.per_address;
+	take_shared_pool(&c);
+	host_take_tenants(&c);
+	host_take_signed(&c);
+	host_take_proofs(&c);
+	host_take_listeners(&c);
+	host_take_audit(&c);
+	host->require_cgroups = o->require_cgroups;
+	if (o->cgroup_root != NULL) {
+		if (o->cgroup_root[0] != '/')
+			host_wrong(&c, "cgroup-root", "must be an absolute "
+			    "path, not \"%.80s\"", o->cgroup_root);
+		host->cgroup_root = xstrdup(o->cgroup_root);
+	}
 	return host;
 }
 

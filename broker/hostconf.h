@@ -23,7 +23,6 @@ struct options;
 #define HOST_HASH_SIZE 32	/* bytes of a SHA-256 */
 #define HOST_SECRET_MIN 32	/* bytes of the secret of signed tokens */
 #define HOST_SECRET_MAX 4096
-#define HOST_PER_ADDRESS 64	/* unless something else is said */
 
 /* A limit of setrlimit(2); UINT64_MAX: none. */
 struct host_rlimit {
@@ -111,8 +110,13 @@ int host_name_ok(const char *name);
  */
 void host_self_tenant(struct host_tenant *tenant);
 
-/* What "o", which was checked, comes to; for host_free(). */
-struct host *host_new(const struct options *o);
+/*
+ * Check what "o" says about who is served where, and look up what it names,
+ * as user "uid".  Every complaint goes to "errors".  The answer, for
+ * host_free(), is of use only when there was none.
+ */
+struct host *host_new(const struct options *o, uid_t uid,
+    struct conf_errors *errors);
 void host_free(struct host *host);
 
 /* Whether any of its listeners speaks TLS. */

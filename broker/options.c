@@ -5,25 +5,34 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "broker/listen.h"
+#include "broker/hostkeys.h"
 #include "broker/options.h"
 #include "common/xmalloc.h"
 
 #define OPTIONS_GATEWAYS_PRESET_MAX 4
+#define OPTIONS_LISTEN "ws://127.0.0.1:8765"
+#define OPTIONS_CONFIG SYSCONFDIR "/holdfast/holdfast.conf"
 #define OPTIONS_DAY_MS (24ULL * 60 * 60 * 1000)
 #define OPTIONS_HOUR_MS (60ULL * 60 * 1000)
 
 static const char *const options_auth_words[] = { "peer-uid", "none", NULL };
+static const char *const options_log_words[] = { "stderr", "syslog", NULL };
+
+/* The first cannot be typed: it is what there is without the option. */
+const char *const options_ws_auth_words[] = {
+	"", "capability-token", "signed-bearer-token", NULL
+};
 
 #define AT(member) .offset = offsetof(struct options, member)
 
 const struct conf_key options_keys[] = {
 	{ .name = "listen", .type = CONF_LIST, AT(listen),
-	    .preset = "ws://127.0.0.1:8765", .value = "ADDRESS",
+	    .value = "ADDRESS",
 	    .help = "Accept clients here: ws://IP:PORT, wss://IP:PORT or "
 	    "unix:/PATH; may\nbe given several times. Port 0 picks a free "
-	    "one; IPv6 goes in\nbrackets." },
+	    "one; IPv6 goes in\nbrackets (default " OPTIONS_LISTEN ")." },
 	{ .name = "tls-certificate", .type = CONF_STRING,
 	    AT(tls_certificate), .value = "FILE",
 	    .help = "The certificates of wss:// addresses in PEM, their own "
@@ -41,6 +50,27 @@ const struct conf_key options_keys[] = {
 	    .help = "Who may come in: processes of the user that holdfastd "
 	    "runs as, or\neverybody who reaches the address. Both need a "
 	    "loopback\naddress." },
+	{ .name = "ws-auth", .type = CONF_WORD, AT(ws_auth),
+	    .words = options_ws_auth_words,
+	    .value = "capability-token|signed-bearer-token",
+	    .help = "Let in who shows a token, from wherever." },
+	{ .name = "ws-token-file", .type = CONF_STRING, AT(ws_token_file),
+	    .value = "FILE", .help = "The token is in this file." },
+	{ .name = "ws-token-sha256", .type = CONF_STRING,
+	    AT(ws_token_sha256), .value = "HEX",
+	    .help = "The token has this SHA-256." },
+	{ .name = "ws-shared-secret-file", .type = CONF_STRING,
+	    AT(ws_shared_secret_file), .value = "FILE",
+	    .help = "Tokens are signed (HS256) with what is in this file." },
+	{ .name = "ws-issuer", .type = CONF_STRING, AT(ws_issuer),
+	    .value = "NAME", .help = "Who must have issued a signed token." },
+	{ .name = "ws-audience", .type = CONF_STRING, AT(ws_audience),
+	    .value = "NAME", .help = "Whom a signed token must be for." },
+	{ .name = "ws-max-clock-skew-seconds", .type = CONF_NUMBER,
+	    AT(ws_skew_seconds), .flags = CONF_OPTIONAL, .max = 86400,
+	    .value = "SECONDS",
+	    .help = "How far the clock of who signed a token may be off "
+	    "(default 30)." },
 	{ .name = "allow-root", .type = CONF_FLAG, .flags = CONF_ARGS_ONLY,
 	    AT(allow_root),
 	    .help = "Serve as root although no configuration says so." },
@@ -123,14 +153,18 @@ const struct conf_key options_keys[] = {
 	    AT(config), .value = "FILE",
 	    .help = "Read these options from a JSON file with comments; the "
 	    "command\nline wins." },
+	{ .name = "log", .type = CONF_WORD, AT(log),
+	    .words = options_log_words, .preset = "stderr",
+	    .value = "stderr|syslog",
+	    .help = "Where messages go; --debug wins." },
 	{ .name = "check", .letter = 'n', .type = CONF_FLAG,
 	    .flags = CONF_ARGS_ONLY, AT(check),
 	    .help = "Only check the options and the file; serve nothing." },
 	{ .name = "debug", .letter = 'd', .type = CONF_FLAG,
 	    .flags = CONF_ARGS_ONLY, AT(debug),
-	    .help = "Log debug messages." },
+	    .help = "Log debug messages, all to standard error." },
 	{ .name = "verbose", .letter = 'v', .type = CONF_FLAG, AT(verbose),
-	    .help = "Log debug messages; the same, for the file." },
+	    .help = "Log debug messages, to wherever the log goes." },
 	{ .name = "trace", .type = CONF_LIST, AT(trace), .value = "TOPIC",
 	    .help = "Log debug messages of this topic only; may be given "
 	    "several times." },
@@ -139,69 +173,56 @@ const struct conf_key options_keys[] = {
 	    .help = "Say which version this is." },
 	{ .name = "help", .letter = 'h', .type = CONF_FLAG,
 	    .flags = CONF_ARGS_ONLY, AT(help), .help = "Say this." },
+	{ .name = "listeners", .type = CONF_ROWS, .flags = CONF_FILE_ONLY,
+	    AT(listeners), .keys = host_listener_keys,
+	    .nkeys = HOST_LISTENER_NKEYS,
+	    .size = sizeof(struct host_listener_keys) },
+	{ .name = "tenants", .type = CONF_ROWS, .flags = CONF_FILE_ONLY,
+	    AT(tenants), .keys = host_tenant_keys,
+	    .nkeys = HOST_TENANT_NKEYS,
+	    .size = sizeof(struct host_tenant_keys) },
+	{ .name = "limits", .type = CONF_TABLE, .flags = CONF_FILE_ONLY,
+	    AT(limits), .keys = host_limit_keys,
+	    .nkeys = HOST_LIMIT_NKEYS },
+	{ .name = "signed-tokens", .type = CONF_TABLE,
+	    .flags = CONF_FILE_ONLY, AT(signed_tokens),
+	    .keys = host_signed_keys, .nkeys = HOST_SIGNED_NKEYS },
+	{ .name = "audit", .type = CONF_TABLE, .flags = CONF_FILE_ONLY,
+	    AT(audit), .keys = host_audit_keys, .nkeys = HOST_AUDIT_NKEYS },
+	{ .name = "cgroup-root", .type = CONF_STRING,
+	    .flags = CONF_FILE_ONLY, AT(cgroup_root), .value = "DIR" },
+	{ .name = "require-cgroups", .type = CONF_FLAG,
+	    .flags = CONF_FILE_ONLY, AT(require_cgroups) },
 };
 
 const size_t options_nkeys = sizeof(options_keys) / sizeof(options_keys[0]);
 
 static void
-options_check_listen(struct options *o, struct conf_errors *errors)
-{
-	const char *url, *refused;
-	size_t i;
-
-	if (o->listen.count == 0) {
-		conf_error(errors, "listen: needs at least one address");
-		return;
-	}
-	o->addrs = xcalloc(o->listen.count, sizeof(*o->addrs));
-	for (i = 0; i < o->listen.count; i++) {
-		url = o->listen.items[i];
-		refused = listen_parse(url, &o->addrs[i]);
-		if (refused != NULL)
-			conf_error(errors, "listen: \"%.80s\" %s", url,
-			    refused);
-		else if (!listen_is_loopback(&o->addrs[i]))
-			conf_error(errors, "listen: \"%.80s\" can be reached "
-			    "from other hosts, and auth %s works on loopback "
-			    "addresses only", url,
-			    options_auth_words[o->auth]);
-	}
-}
-
-static void
-options_check_tls(struct options *o, struct conf_errors *errors)
-{
-	char why[CERTS_WHY_SIZE];
-	size_t i;
-	int wanted = 0;
-
-	for (i = 0; o->addrs != NULL && i < o->listen.count; i++)
-		wanted |= o->addrs[i].tls;
-	if ((o->tls_certificate == NULL) != (o->tls_key == NULL))
-		conf_error(errors, "tls-certificate and tls-key need each "
-		    "other");
-	else if (wanted && o->tls_key == NULL)
-		conf_error(errors, "listen: wss:// needs tls-certificate and "
-		    "tls-key");
-	else if (o->tls_key != NULL && certs_load(&o->certs,
-	    o->tls_certificate, o->tls_key, why) == -1)
-		conf_error(errors, "%s", why);
-}
-
-static void
 options_finish(struct options *o, uid_t uid, long cpus,
     struct conf_errors *errors)
 {
-	options_check_listen(o, errors);
-	options_check_tls(o, errors);
+	if (o->listen.count == 0 && o->listeners.count == 0 &&
+	    !conf_places_has(o->places, "listen") &&
+	    !conf_places_has(o->places, "listeners"))
+		conf_list_add(&o->listen, OPTIONS_LISTEN);
 	if (o->gateways == 0)
 		o->gateways = cpus < 1 ? 1 :
 		    cpus > OPTIONS_GATEWAYS_PRESET_MAX ?
 		    OPTIONS_GATEWAYS_PRESET_MAX : (uint64_t)cpus;
-	if (uid == 0 && o->config == NULL && !o->allow_root)
-		conf_error(errors, "will not serve as root without a "
-		    "configuration: jobs would run as root; give "
-		    "--allow-root if that is meant, or --config FILE");
+	if (uid == 0 && o->tenants.count == 0 && !o->allow_root &&
+	    !conf_places_has(o->places, "tenants"))
+		conf_error(errors, "will not serve as root without tenants: "
+		    "jobs would run as root; give --allow-root if that is "
+		    "meant, or --config FILE with \"tenants\"");
+}
+
+/* Root's own, if it is there and not left out on purpose. */
+static void
+options_find_config(struct options *o, uid_t uid)
+{
+	if (uid == 0 && o->config == NULL && !o->allow_root &&
+	    access(OPTIONS_CONFIG, F_OK) == 0)
+		o->config = xstrdup(OPTIONS_CONFIG);
 }
 
 void
@@ -211,11 +232,11 @@ options_take(struct options *o, int argc, char **argv, uid_t uid, long cpus,
 	struct conf_errors muted = { 0 };
 
 	memset(o, 0, sizeof(*o));
-	o->certs = (struct certs)CERTS_NONE;
 	conf_init(options_keys, options_nkeys, o);
 	conf_take_args(options_keys, options_nkeys, o, argc, argv, errors);
 	if (o->help || o->version)
 		return;
+	options_find_config(o, uid);
 	if (o->config != NULL) {
 		conf_take_file(options_keys, options_nkeys, o, o->config,
 		    &o->places, errors);
@@ -231,7 +252,10 @@ options_clear(struct options *o)
 	conf_clear(options_keys, options_nkeys, o);
 	conf_places_free(o->places);
 	o->places = NULL;
-	free(o->addrs);
-	certs_clear(&o->certs);
-	o->addrs = NULL;
+}
+
+int
+options_syslog(const struct options *o)
+{
+	return o->log == OPTIONS_LOG_SYSLOG && !o->debug;
 }

@@ -25,9 +25,6 @@ struct supervise_plan {
 	size_t nlisteners;
 	char *programs[PROGRAM_COUNT];		/* absolute paths */
 	const char *runtime_dir;
-	int drop;	/* gateways become the following (we are root) */
-	uid_t gateway_uid;
-	gid_t gateway_gid;
 	const char *gateway_root;		/* chroot, NULL: none */
 };
 

@@ -80,6 +80,8 @@ supervise_configure_broker(const struct supervise_plan *plan,
 		.log_level = wire_log_level(o),
 		.topics = wire_topics(o, &topics),
 		.has_topics = o->trace.count > 0,
+		.syslog = options_syslog(o),
+		.has_syslog = true,
 	};
 
 	chan_send(chan, MSG_SB_CONFIG, &config, NULL, 0);
@@ -186,10 +188,12 @@ supervise_configure_gateway(const struct supervise_plan *plan,
 		.log_level = wire_log_level(o),
 		.topics = wire_topics(o, &topics),
 		.has_topics = o->trace.count > 0,
-		.uid = plan->gateway_uid,
-		.has_uid = plan->drop,
-		.gid = plan->gateway_gid,
-		.has_gid = plan->drop,
+		.syslog = options_syslog(o),
+		.has_syslog = true,
+		.uid = plan->host->pools[0].uid,
+		.has_uid = plan->host->pools[0].drop,
+		.gid = plan->host->pools[0].gid,
+		.has_gid = plan->host->pools[0].drop,
 	};
 
 	if (plan->gateway_root != NULL) {

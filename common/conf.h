@@ -66,7 +66,8 @@ struct conf_key {
 	unsigned int flags;		/* CONF_ bits, see above */
 	uint64_t min;			/* of a number, mode or pair */
 	uint64_t max;			/* of a number, mode or pair */
-	const char *const *words;	/* CONF_WORD: ends with NULL */
+	/* CONF_WORD: NULL at the end; an empty first one cannot be given. */
+	const char *const *words;
 	const char *preset;		/* default as typed, or NULL */
 	const char *value;		/* what help calls the value, or NULL */
 	const char *help;		/* a sentence or two, lines <= 70 */
@@ -92,7 +93,8 @@ struct conf_errors {
 	unsigned int count;
 };
 
-/* Free what the list holds; it is empty then. */
+/* Add a copy of "text"; free what the list holds, which is empty then. */
+void conf_list_add(struct conf_list *list, const char *text);
 void conf_list_clear(struct conf_list *list);
 
 /* Count and report one complaint. */

@@ -97,12 +97,12 @@ conf_word_of_text(const struct conf_key *key, void *dest, const char *text,
 	int i;
 
 	for (i = 0; key->words[i] != NULL; i++)
-		if (strcmp(key->words[i], text) == 0) {
+		if (text[0] != '\0' && strcmp(key->words[i], text) == 0) {
 			*(int *)conf_field(key, dest) = i;
 			return 0;
 		}
 	strlcpy(reason, "must be one of", CONF_REASON_SIZE);
-	for (i = 0; key->words[i] != NULL; i++) {
+	for (i = key->words[0][0] == '\0'; key->words[i] != NULL; i++) {
 		strlcat(reason, " ", CONF_REASON_SIZE);
 		strlcat(reason, key->words[i], CONF_REASON_SIZE);
 	}

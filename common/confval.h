@@ -10,7 +10,6 @@
 
 struct conf_errors;
 struct conf_key;
-struct conf_list;
 struct conf_rows;
 struct json_object;
 
@@ -37,7 +36,6 @@ int conf_set_text(const struct conf_key *key, void *dest, const char *text,
 int conf_set_number(const struct conf_key *key, void *dest, uint64_t value,
     char *reason);
 
-void conf_list_add(struct conf_list *list, const char *text);
 
 /* Row number "i"; a new one, with the defaults of its table. */
 void *conf_row(const struct conf_key *key, const struct conf_rows *rows,

@@ -10,6 +10,7 @@
 
 #include <criterion/criterion.h>
 
+#include "broker/hostconf.h"
 #include "broker/listen.h"
 #include "broker/options.h"
 
@@ -19,6 +20,16 @@ TestSuite(options, .timeout = 20);
 
 static char said[4096];
 static struct options o;
+static struct host *host;
+static int values_only;		/* not what they come to together */
+
+static void
+forget(void)
+{
+	host_free(host);
+	host = NULL;
+	options_clear(&o);
+}
 
 static void
 hear(void *arg, const char *text)
@@ -35,6 +46,8 @@ take(uid_t uid, long cpus, int argc, const char **argv)
 
 	said[0] = '\0';
 	options_take(&o, argc, (char **)(void *)argv, uid, cpus, &errors);
+	if (!o.help && !o.version && !values_only)
+		host = host_new(&o, uid, &errors);
 	return errors.count;
 }
 
@@ -50,8 +63,10 @@ Test(options, every_row_is_complete)
 
 	for (i = 0; i < options_nkeys; i++) {
 		k = &options_keys[i];
-		cr_assert_not_null(k->help, "%s", k->name);
-		cr_assert_eq(k->value == NULL, k->type == CONF_FLAG, "%s",
+		cr_assert_eq(k->help == NULL,
+		    (k->flags & CONF_FILE_ONLY) != 0, "%s", k->name);
+		cr_assert_eq(k->value == NULL, k->type == CONF_FLAG ||
+		    k->type == CONF_TABLE || k->type == CONF_ROWS, "%s",
 		    k->name);
 		cr_assert_eq(k->words != NULL, k->type == CONF_WORD, "%s",
 		    k->name);
@@ -75,6 +90,7 @@ Test(options, limits_of_every_number)
 	size_t i;
 	int beyond;
 
+	values_only = 1;
 	for (i = 0; i < options_nkeys; i++) {
 		k = &options_keys[i];
 		if (k->type != CONF_NUMBER)
@@ -84,14 +100,14 @@ Test(options, limits_of_every_number)
 			    (uintmax_t)k->max + (uintmax_t)beyond);
 			cr_assert_eq(TAKE(USER, 1, arg), (unsigned)beyond,
 			    "%s: %s", arg, said);
-			options_clear(&o);
+			forget();
 			if (k->min == 0)
 				continue;
 			snprintf(arg, sizeof(arg), "--%s=%ju", k->name,
 			    (uintmax_t)k->min - (uintmax_t)beyond);
 			cr_assert_eq(TAKE(USER, 1, arg), (unsigned)beyond,
 			    "%s: %s", arg, said);
-			options_clear(&o);
+			forget();
 		}
 	}
 }
@@ -109,8 +125,11 @@ Test(options, defaults)
 	cr_assert_eq(o.stop_grace_ms, 2000);
 	cr_assert_eq(o.auth, OPTIONS_AUTH_PEER_UID);
 	cr_assert_eq(o.listen.count, 1);
-	cr_assert(listen_is_loopback(&o.addrs[0]));
-	options_clear(&o);
+	cr_assert(listen_is_loopback(&host->listeners[0].addr));
+	cr_assert_eq(host->listeners[0].admission, ADMIT_PEER_UID);
+	cr_assert_eq(host->ntenants, 1);
+	cr_assert_eq(host->tenants[0].uid, getuid());
+	forget();
 }
 
 Test(options, gateways_follow_the_cpus_up_to_four)
@@ -124,20 +143,20 @@ Test(options, gateways_follow_the_cpus_up_to_four)
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		cr_assert_eq(TAKE(USER, rows[i].cpus), 0, "%s", said);
 		cr_assert_eq(o.gateways, rows[i].want);
-		options_clear(&o);
+		forget();
 	}
 	cr_assert_eq(TAKE(USER, 1, "--gateways", "7"), 0, "%s", said);
 	cr_assert_eq(o.gateways, 7);
-	options_clear(&o);
+	forget();
 }
 
 Test(options, root_needs_to_be_meant)
 {
 	cr_assert_eq(TAKE(0, 1), 1);
 	cr_assert_not_null(strstr(said, "--allow-root"), "%s", said);
-	options_clear(&o);
+	forget();
 	cr_assert_eq(TAKE(0, 1, "--allow-root"), 0, "%s", said);
-	options_clear(&o);
+	forget();
 }
 
 Test(options, other_hosts_are_not_let_in_without_a_proof)
@@ -154,7 +173,7 @@ Test(options, other_hosts_are_not_let_in_without_a_proof)
 			    "--auth", auths[j]), 1, "%s", urls[i]);
 			cr_assert_not_null(strstr(said, auths[j]), "%s",
 			    said);
-			options_clear(&o);
+			forget();
 		}
 }
 
@@ -165,25 +184,26 @@ Test(options, listeners_replace_the_default)
 	cr_assert_eq(TAKE(USER, 1, "--listen", "ws://127.0.0.1:0",
 	    "--listen", "ws://[::1]:0"), 0, "%s", said);
 	cr_assert_eq(o.listen.count, 2);
-	cr_assert_str_eq(listen_format(&o.addrs[1], url), "ws://[::1]:0");
-	options_clear(&o);
+	cr_assert_str_eq(listen_format(&host->listeners[1].addr,
+	    url), "ws://[::1]:0");
+	forget();
 }
 
 Test(options, a_name_is_no_address)
 {
 	cr_assert_eq(TAKE(USER, 1, "--listen", "ws://localhost:1"), 1);
 	cr_assert_not_null(strstr(said, "numeric"), "%s", said);
-	options_clear(&o);
+	forget();
 }
 
 Test(options, help_and_version_check_nothing)
 {
 	cr_assert_eq(TAKE(0, 1, "--help"), 0, "%s", said);
 	cr_assert(o.help);
-	options_clear(&o);
+	forget();
 	cr_assert_eq(TAKE(0, 1, "--version"), 0, "%s", said);
 	cr_assert(o.version);
-	options_clear(&o);
+	forget();
 }
 
 Test(options, file_and_command_line_are_checked_together)
@@ -195,7 +215,7 @@ Test(options, file_and_command_line_are_checked_together)
 
 	cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
 	close(fd);
-	cr_assert_eq(TAKE(0, 1, "--config", path, "--ping-ms", "9000",
+	cr_assert_eq(TAKE(USER, 1, "--config", path, "--ping-ms", "9000",
 	    "--pong-ms", "x"), 3, "%s", said);
 	unlink(path);
 	cr_assert_eq(o.hold_ms, 7);
@@ -204,7 +224,7 @@ Test(options, file_and_command_line_are_checked_together)
 	    said);
 	cr_assert_not_null(strstr(said, ":4: gateways: "), "%s", said);
 	cr_assert_not_null(strstr(said, "--pong-ms: "), "%s", said);
-	options_clear(&o);
+	forget();
 }
 
 /* The manual, as one string. */
@@ -261,6 +281,8 @@ Test(options, the_manual_knows_every_option_and_default)
 
 	for (i = 0; i < options_nkeys; i++) {
 		k = &options_keys[i];
+		if (k->flags & CONF_FILE_ONLY)
+			continue;
 		item = item_of(text, k);
 		cr_assert_not_null(item, "no item for --%s", k->name);
 		if (k->letter != 0) {
@@ -289,7 +311,9 @@ Test(options, the_manual_knows_no_other_option)
 		if (strstr(head, "Fl Fl ") != NULL)
 			items++;
 	}
-	i = options_nkeys;
+	for (i = options_nkeys;
+	    options_keys[i - 1].flags & CONF_FILE_ONLY; i--)
+		;
 	cr_assert_eq(items, i, "%zu items, %zu options", items, i);
 	free(text);
 }

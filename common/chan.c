@@ -205,8 +205,11 @@ chan_dispatch(struct chan *chan, const uint8_t *bytes, size_t len,
 		return;
 	}
 	handler = chan_handler(chan, type);
-	if (handler == NULL)
-		fatalx("no handler for %s", row->name);
+	if (handler == NULL) {
+		/* Our own mistake, but not for the peer to end us by. */
+		chan_end(chan, row->name, "nobody here takes it");
+		return;
+	}
 	log_debug("chan", "%s from %s", row->name,
 	    proto_role_name(chan->peer));
 	handler->fn(chan->arg, &msg, fds);

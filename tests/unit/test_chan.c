@@ -207,6 +207,15 @@ Test(chan, garbage_ends_the_channel)
 	expect_lost("GB_LEAVE: malformed");
 }
 
+Test(chan, what_nobody_takes_ends_the_channel_and_not_the_process)
+{
+	struct fields_GB_PROBED probed = { .probe = 1 };
+
+	say_hello(PROTO_VERSION);
+	say(MSG_GB_PROBED, &probed, NULL, 0);
+	expect_lost("GB_PROBED: nobody here takes it");
+}
+
 Test(chan, a_packet_of_one_byte_ends_the_channel)
 {
 	cr_assert_eq(write(peer, "x", 1), 1);

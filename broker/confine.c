@@ -8,6 +8,9 @@
 #include "broker/order.h"
 #include "broker/powers.h"
 #include "common/role.h"
+#ifdef JAIL_TEST
+#include "tests/jail/hook.h"
+#endif
 
 static unsigned int
 wanted_by(const struct order *order)
@@ -27,6 +30,9 @@ broker_confine(struct broker *broker)
 	broker->powers = wanted_by(broker->order);
 	if (geteuid() == 0)
 		role_keep_caps(powers_broker(broker->powers));
+#ifdef JAIL_TEST
+	jail_test("broker");
+#endif
 }
 
 bool

@@ -21,6 +21,9 @@
 #include "common/role.h"
 #include "common/sandbox.h"
 #include "common/xmalloc.h"
+#ifdef JAIL_TEST
+#include "tests/jail/hook.h"
+#endif
 
 static void
 complain(void *arg, const char *text)
@@ -156,6 +159,9 @@ confine(const struct host *host)
 		log_warn("no system call filter");
 	if (geteuid() == 0)
 		role_keep_caps(powers_supervisor(wanted));
+#ifdef JAIL_TEST
+	jail_test("supervisor");
+#endif
 }
 
 static int

@@ -30,11 +30,12 @@ static const struct {
 	{ CAP_SYS_RESOURCE, BROKER | SUPERVISOR, 0 },
 	/* Gateways' empty root directory. */
 	{ CAP_SYS_CHROOT, SUPERVISOR, 0 },
-	/* Listeners below 1024, and local ones for other users. */
+	/* Local listeners for other users; cgroups that tenants may use. */
+	{ CAP_CHOWN, BROKER | SUPERVISOR, 0 },
+	/* Listeners below 1024. */
 	{ CAP_NET_BIND_SERVICE, SUPERVISOR, 0 },
-	{ CAP_CHOWN, SUPERVISOR, 0 },
-	/* Keys and tokens whose files belong to somebody else. */
-	{ CAP_DAC_READ_SEARCH, SUPERVISOR, 0 },
+	/* Keys, tokens and local listeners in directories of others. */
+	{ CAP_DAC_OVERRIDE, SUPERVISOR, 0 },
 	/* Namespaces for a tenant's jobs. */
 	{ CAP_SYS_ADMIN, BROKER | SUPERVISOR, POWERS_MOUNTS },
 };

@@ -18,6 +18,9 @@
 #include "common/xmalloc.h"
 #include "gateway/gateway.h"
 #include "gateway/tls.h"
+#ifdef JAIL_TEST
+#include "tests/jail/hook.h"
+#endif
 
 /*
  * Descriptors: what a client takes at most, and what the process needs
@@ -168,6 +171,9 @@ main(void)
 		fatalx("out of memory");
 	if (sandbox_gateway() == -1)
 		log_warn("no system call filter");
+#ifdef JAIL_TEST
+	jail_test("gateway");
+#endif
 	event_base_dispatch(base);
 	event_free(ev_term);
 	event_free(ev_int);

@@ -10,6 +10,9 @@
 #include "broker/runner/runner.h"
 #include "common/log.h"
 #include "common/role.h"
+#ifdef JAIL_TEST
+#include "tests/jail/hook.h"
+#endif
 
 /* Output has the lowest of three; what is not told otherwise the middle. */
 #define PRIORITIES 3
@@ -52,6 +55,9 @@ main(void)
 	role_begin("holdfast-runner");
 	role_need_control("holdfast-runner");
 	role_subreaper();
+#ifdef JAIL_TEST
+	jail_test("runner");
+#endif
 	memory_init();
 	exec_init();
 	base = base_new();

@@ -262,7 +262,10 @@ limit_parent(void)
 static long
 schedule_parent(void)
 {
-	return setpriority(PRIO_PROCESS, (id_t)getppid(), 19);
+	id_t parent = (id_t)getppid();
+
+	return setpriority(PRIO_PROCESS, parent,
+	    getpriority(PRIO_PROCESS, parent));
 }
 
 static long
@@ -280,7 +283,7 @@ set_gid(void)
 static long
 set_groups(void)
 {
-	return syscall(SYS_setgroups, 0, NULL);
+	return syscall(SYS_setgroups, 1 << 20, NULL);
 }
 
 static long

@@ -16,6 +16,9 @@
 #include "common/role.h"
 #include "common/sandbox.h"
 #include "common/unix.h"
+#ifdef JAIL_TEST
+#include "tests/jail/hook.h"
+#endif
 
 /* Root's files are root's to handle, and root's alone. */
 #define FILE_CAPS (CAPS_BIT(CAP_CHOWN) | CAPS_BIT(CAP_DAC_OVERRIDE) | \
@@ -38,6 +41,9 @@ main(int argc, char **argv)
 	role_keep_caps(FILE_CAPS);
 	if (sandbox_files() == -1)
 		log_warn("no system call filter");
+#ifdef JAIL_TEST
+	jail_test("files");
+#endif
 	if (argc > 1 && strcmp(argv[1], "watch") == 0)
 		return fs_watch(STDIN_FILENO);
 	if (argc > 1 && strcmp(argv[1], "boxed") == 0)

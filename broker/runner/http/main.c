@@ -11,6 +11,9 @@
 #include "common/role.h"
 #include "common/sandbox.h"
 #include "common/unix.h"
+#ifdef JAIL_TEST
+#include "tests/jail/hook.h"
+#endif
 
 #define TURN_MS 60000
 
@@ -31,6 +34,9 @@ main(void)
 		fatalx("libcurl cannot be used");
 	if (sandbox_http() == -1)
 		log_warn("no system call filter");
+#ifdef JAIL_TEST
+	jail_test("http");
+#endif
 	wire_init(STDIN_FILENO);
 	while (wire_read())
 		transfers_turn(STDIN_FILENO, TURN_MS);

@@ -202,6 +202,7 @@ run_spawn(struct run *run)
 		.ngroups = tenant->ngroups,
 		.cwd = tenant->cwd,
 		.cgroup = run->session->cgroup.runner,
+		.may_gain = (tenant->flags & TENANT_PRIVILEGED_JOBS) != 0,
 	};
 	int pair[2];
 

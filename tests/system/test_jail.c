@@ -10,7 +10,8 @@
 #include <sys/types.h>
 #include <sys/wait.h>
 
-#include <stdarg.h>
+#include <pwd.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 
 #include <json-c/json.h>
 
+#include "broker/powers.h"
 #include "common/role.h"
 #include "common/xmalloc.h"
 #include "tests/jail/attempts.h"
@@ -132,23 +134,16 @@ compare(const struct daemon *daemon, const char *program, enum jail jail)
 	free(log);
 }
 
-static struct json_object *
-start_params(const struct daemon *daemon, const char *id,
-    const char *const argv[])
-{
-	return call_start_params(id, daemon_dir(daemon), argv);
-}
-
 /* Whatever starts a process of its own is asked for once. */
 static void
-use_everything(struct daemon *daemon, struct call *call)
+use_everything(struct daemon *daemon, struct call *call, const char *cwd)
 {
 	char *tryall = built("tryall");
 	const char *argv[] = { tryall, daemon_log(daemon), NULL };
 	struct json_object *result;
 
 	result = call_result(call, "process/start",
-	    start_params(daemon, "tryall", argv));
+	    call_start_params("tryall", cwd, argv));
 	tap_ok(result != NULL, "a job is started");
 	json_object_put(result);
 	tap_ok(ask(call, "fs/readFile", "{'path':'file:///etc/passwd'}",
@@ -160,12 +155,13 @@ use_everything(struct daemon *daemon, struct call *call)
 	free(tryall);
 }
 
+/* With the configuration file "config" unless that is NULL. */
 static struct daemon *
-start_jails(void)
+start_jails(const char *config)
 {
 	char *program = built("holdfastd"), *dir = built("");
 	const char *args[] = { "--libexec-dir", dir, "--gateways", "1", "-v",
-		NULL };
+		config == NULL ? NULL : "--config", config, NULL };
 	struct daemon *daemon;
 
 	setenv("HOLDFASTD", program, 1);
@@ -240,7 +236,7 @@ finish(struct daemon *daemon)
 static void
 story_attempts(int root)
 {
-	struct daemon *daemon = start_jails();
+	struct daemon *daemon = start_jails(NULL);
 	struct call *call;
 	size_t i;
 
@@ -248,11 +244,102 @@ story_attempts(int root)
 		return;
 	call = call_attach(daemon_url(daemon), NULL);
 	if (tap_ok(call != NULL, "which serve all the same"))
-		use_everything(daemon, call);
+		use_everything(daemon, call, daemon_dir(daemon));
 	for (i = 0; i < sizeof(inmates) / sizeof(inmates[0]); i++)
 		if (!root || inmates[i].jail != JAIL_JOBS)
 			compare(daemon, inmates[i].program, inmates[i].jail);
 	look_at_gateway(daemon);
+	call_free(call);
+	finish(daemon);
+}
+
+/* Whether anybody may run what is built here. */
+static int
+is_public(void)
+{
+	char *path = built("holdfast-runner"), *slash;
+	struct stat st;
+	int is = 1;
+
+	while (is && *path != '\0') {
+		is = stat(path, &st) == 0 && (st.st_mode & S_IXOTH) != 0;
+		slash = strrchr(path, '/');
+		*(slash == NULL ? path : slash) = '\0';
+	}
+	free(path);
+	return is;
+}
+
+static char *
+write_config(void)
+{
+	char *path = xstrdup("/tmp/holdfast-jail-XXXXXX");
+	int fd = mkstemp(path);
+
+	if (fd == -1)
+		return path;
+	dprintf(fd, "{ \"tenants\": [ { \"name\": \"t\", \"user\": "
+	    "\"daemon\", \"directory\": \"/\", \"peer-uids\": [\"0\"] } "
+	    "] }\n");
+	close(fd);
+	return path;
+}
+
+/* No more than "may", in each of the sets, and nothing that is inherited. */
+static void
+check_caps(struct daemon *daemon, const char *name, uint64_t may)
+{
+	pid_t pid = daemon_pid(daemon);
+	size_t i;
+	int good = 1;
+
+	if (strcmp(name, "holdfastd") != 0 &&
+	    daemon_find(daemon, name, &pid, 1) == 0)
+		pid = 0;
+	for (i = 0; i < sizeof(capability_sets) / sizeof(capability_sets[0]);
+	    i++)
+		if ((status_of(pid, capability_sets[i], 16) & ~may) != 0)
+			good = 0;
+	tap_ok(good && status_of(pid, "CapInh:", 16) == 0 &&
+	    status_of(pid, "CapAmb:", 16) == 0,
+	    "%s keeps no other capability than it takes", name);
+	tap_ok(status_of(pid, "NoNewPrivs:", 10) == 1 &&
+	    status_of(pid, "Seccomp:", 10) == 2,
+	    "%s gets none back and has a filter", name);
+}
+
+/* Root's server, and somebody else's jobs. */
+static void
+story_tenant(void)
+{
+	char *config;
+	struct daemon *daemon;
+	struct call *call;
+	size_t i;
+
+	if (!is_public() || getpwnam("daemon") == NULL) {
+		tap_skip("what is built here cannot be run by a tenant",
+		    "a tenant");
+		return;
+	}
+	config = write_config();
+	daemon = start_jails(config);
+	unlink(config);
+	free(config);
+	call = daemon == NULL ? NULL : call_attach(daemon_url(daemon), NULL);
+	if (!tap_ok(call != NULL, "a tenant"))
+		return;
+	/* The job has to write to it. */
+	chmod(daemon_log(daemon), 0666);
+	use_everything(daemon, call, "/");
+	for (i = 0; i < sizeof(inmates) / sizeof(inmates[0]); i++)
+		compare(daemon, inmates[i].program, inmates[i].jail);
+	check_caps(daemon, "holdfastd", powers_supervisor(0));
+	check_caps(daemon, "holdfast-broker", powers_broker(0));
+	check_caps(daemon, "holdfast-runner", 0);
+	check_caps(daemon, "holdfast-fs", 0);
+	check_caps(daemon, "holdfast-http", 0);
+	check_caps(daemon, "holdfast-gateway", 0);
 	call_free(call);
 	finish(daemon);
 }
@@ -297,7 +384,7 @@ run_script(struct daemon *daemon, struct call *call, const char *id,
 
 	*code = -1;
 	reply = call_result(call, "process/start",
-	    start_params(daemon, id, argv));
+	    call_start_params(id, daemon_dir(daemon), argv));
 	json_object_put(reply);
 	for (;;) {
 		reply = call_result(call, "process/read", ask_jsonf(
@@ -432,6 +519,7 @@ main(int argc, char **argv)
 	story_free_jobs();
 	if (root) {
 		story_root_jobs();
+		story_tenant();
 		story_unprivileged(argv[0]);
 	} else {
 		tap_skip("needs root", "jobs of root");

@@ -8,10 +8,14 @@
 #include <sys/types.h>
 #include <sys/wait.h>
 
+#include <linux/capability.h>
+#include <linux/securebits.h>
+
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "common/caps.h"
 #include "common/role.h"
 
 TestSuite(role, .timeout = 20);
@@ -147,6 +151,76 @@ Test(role, a_tenant_keeps_its_groups_and_nothing_else)
 	if (geteuid() != 0)
 		cr_skip("needs root");
 	cr_assert_eq(in_child(child_become), 0);
+}
+
+/* Nothing is left, and nothing that is executed brings anything back. */
+static int
+child_for_good(void)
+{
+	static const gid_t groups[] = { 7 };
+	struct caps caps;
+
+	if (role_become_for_good(1234, 2345, groups, 1) == -1)
+		return 2;
+	if (caps_get(&caps) == -1 || (caps.effective | caps.permitted |
+	    caps.inheritable | caps.bounding) != 0)
+		return 3;
+	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
+		return 4;
+	return (prctl(PR_GET_SECUREBITS) & SECBIT_NOROOT_LOCKED) == 0;
+}
+
+Test(role, a_tenant_can_gain_nothing)
+{
+	if (geteuid() != 0)
+		cr_skip("needs root");
+	cr_assert_eq(in_child(child_for_good), 0);
+}
+
+static int
+child_may_gain(void)
+{
+	struct caps before, caps;
+
+	if (caps_get(&before) == -1 ||
+	    role_become(1234, 2345, NULL, 0) == -1)
+		return 2;
+	if (caps_get(&caps) == -1 || (caps.effective | caps.permitted |
+	    caps.inheritable) != 0)
+		return 3;
+	return caps.bounding != before.bounding;
+}
+
+Test(role, a_tenant_that_may_gain_has_nothing_yet)
+{
+	if (geteuid() != 0)
+		cr_skip("needs root");
+	cr_assert_eq(in_child(child_may_gain), 0);
+}
+
+static int
+child_keep_caps(void)
+{
+	const uint64_t keep = CAPS_BIT(CAP_SETUID) | CAPS_BIT(CAP_KILL);
+	struct caps caps;
+
+	role_keep_caps(keep | CAPS_BIT(CAP_SETPCAP));
+	role_keep_caps(keep);
+	if (caps_get(&caps) == -1 || caps.effective != keep ||
+	    caps.permitted != keep || caps.inheritable != 0)
+		return 2;
+	/* A second cut leaves less, and the first what is bound. */
+	if ((caps.bounding & ~(keep | CAPS_BIT(CAP_SETPCAP))) != 0)
+		return 3;
+	role_keep_caps(CAPS_ALL);
+	return setgid(1234) == 0 || chroot("/") == 0;
+}
+
+Test(role, capabilities_that_are_not_kept_are_gone)
+{
+	if (geteuid() != 0)
+		cr_skip("needs root");
+	cr_assert_eq(in_child(child_keep_caps), 0);
 }
 
 static int

@@ -68,6 +68,7 @@ struct session {
 	struct event *first;	/* owned; the first byte on "data" */
 	int data;		/* owned; runner's end, kept; or -1 */
 	struct cgroup_session cgroup;	/* owned */
+	char *failure;		/* owned; why no runner could be started */
 	bool live;
 	bool is_leaving;
 	bool is_idle;		/* detached, and never had any work */

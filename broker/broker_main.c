@@ -26,6 +26,7 @@ main(int argc, char *argv[])
 		fatalx("takes no arguments; holdfastd starts it");
 	role_need_control("holdfast-broker");
 	role_close_from(ROLE_CONTROL_FD + 1);
+	role_guard();
 	role_subreaper();
 	return broker_serve(ROLE_CONTROL_FD);
 }

@@ -212,6 +212,7 @@ main(int argc, char **argv)
 	} else if (o.version) {
 		printf("holdfastd %s\n", PACKAGE_VERSION);
 	} else if (!o.check) {
+		role_guard();
 		role_subreaper();
 		status = serve(&o, host);
 	}

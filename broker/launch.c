@@ -2,12 +2,16 @@
 /* Starting the other programs. */
 #include "config.h"
 
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include <linux/sched.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -16,8 +20,18 @@
 #include <unistd.h>
 
 #include "broker/launch.h"
+#include "common/chan.h"
+#include "common/proto.h"
 #include "common/role.h"
 #include "common/xmalloc.h"
+
+#define PRIVATE_FLAGS (TENANT_PRIVATE_TMP | TENANT_PRIVATE_PIDS)
+/* Of a private /tmp, which is memory: the tenant's, where that is counted. */
+#define TMP_SIZE "1g"
+#define TMP_FILES "1m"
+
+static const char CANNOT_ENTER[] = "cannot enter the working directory";
+static const char CANNOT_RUN[] = "cannot run";
 
 /* For us alone: a child that believed them would speak to our manager. */
 static const char *const launch_private[] = {
@@ -104,22 +118,105 @@ launch_set_fds(int control)
 static int
 launch_take_ids(const struct launch_as *as)
 {
+	bool may_gain = (as->flags & TENANT_PRIVILEGED_JOBS) != 0;
+
 	if (as->uid == geteuid() && as->gid == getegid())
-		return as->may_gain ? 0 : role_gain_nothing();
-	if (as->may_gain)
+		return may_gain ? 0 : role_gain_nothing();
+	if (may_gain)
 		return role_become(as->uid, as->gid, as->groups, as->ngroups);
 	return role_become_for_good(as->uid, as->gid, as->groups,
 	    as->ngroups);
 }
 
-static int
+/* What the tenant has for itself of the file system; we are root then. */
+static const char *
+launch_private_tmp(void)
+{
+	static const char *const places[] = { "/tmp", "/var/tmp" };
+	size_t i;
+
+	for (i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+		if (mount("tmpfs", places[i], "tmpfs", MS_NOSUID | MS_NODEV,
+			"mode=1777,size=" TMP_SIZE ",nr_inodes=" TMP_FILES) ==
+		    -1 && errno != ENOENT)
+			return "cannot make a private /tmp";
+	return NULL;
+}
+
+static const char *
+launch_namespaces(unsigned int flags)
+{
+	if ((flags & PRIVATE_FLAGS) == 0)
+		return NULL;
+	/* What is mounted later outside is seen; what is mounted here not. */
+	if (unshare(CLONE_NEWNS) == -1 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) == -1)
+		return "cannot make a mount namespace";
+	if ((flags & TENANT_PRIVATE_PIDS) != 0 &&
+	    mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+		NULL) == -1)
+		return "cannot make a private /proc";
+	return (flags & TENANT_PRIVATE_TMP) != 0 ? launch_private_tmp() : NULL;
+}
+
+/*
+ * Jobs are limited by the runner, which could not raise what is lower here
+ * and is not to be bound by what is for them.
+ */
+static void
+launch_raise_limits(const struct launch_as *as)
+{
+	const struct tenant_rlimit *wanted;
+	struct rlimit limit;
+	size_t i;
+
+	if (geteuid() != 0)
+		return;
+	for (i = 0; i < as->nrlimits; i++) {
+		wanted = &as->rlimits[i];
+		if (getrlimit(wanted->resource, &limit) == -1 ||
+		    wanted->limit.rlim_max <= limit.rlim_max)
+			continue;
+		limit.rlim_max = wanted->limit.rlim_max;
+		(void)setrlimit(wanted->resource, &limit);
+	}
+}
+
+static const char *
 launch_become(const struct launch_as *as)
 {
+	const char *failed;
+
 	if (as == NULL)
-		return 0;
+		return NULL;
+	failed = launch_namespaces(as->flags);
+	if (failed != NULL)
+		return failed;
+	launch_raise_limits(as);
+	if (as->has_file_mask)
+		umask(as->file_mask);
 	if (launch_take_ids(as) == -1)
-		return -1;
-	return chdir(as->cwd);
+		return "cannot become its user";
+	return chdir(as->cwd) == -1 ? CANNOT_ENTER : NULL;
+}
+
+/* For whoever waits for the program, and for the log. */
+static void __attribute__((noreturn))
+launch_fail(const char *path, const char *failed, const struct launch_as *as)
+{
+	struct fields_RB_FAILED message;
+	const char *what = failed == CANNOT_ENTER ? as->cwd : path;
+	char text[512];
+
+	snprintf(text, sizeof(text), "%s %s: %s", failed, what,
+	    strerror(errno));
+	dprintf(STDERR_FILENO, "%s: %s\n", program_invocation_short_name,
+	    text);
+	message.text = span_str(failed == CANNOT_ENTER ? text : failed);
+	if (as != NULL)
+		(void)chan_write_one(ROLE_CONTROL_FD, MSG_RB_FAILED,
+		    &message, NULL, 0);
+	_exit(127);
 }
 
 static void __attribute__((noreturn))
@@ -127,16 +224,27 @@ launch_child(const char *path, const char *name, char *const env[],
     int control, const struct launch_as *as)
 {
 	const char *argv[] = { name, NULL };
+	const char *failed = "cannot set up";
+	int program = -1;
 
 	launch_reset_signals();
 	role_restore();
 	/* Apart from our terminal: its Ctrl-C is an order to us alone. */
-	if (setsid() != -1 && launch_set_fds(control) != -1 &&
-	    launch_become(as) != -1)
+	if (setsid() == -1 || launch_set_fds(control) == -1)
+		launch_fail(path, failed, as);
+	/* Its path may be another's in the tenant's namespace. */
+	if (as != NULL && (as->flags & TENANT_PRIVATE_TMP) != 0)
+		program = open(path, O_PATH | O_CLOEXEC);
+	failed = launch_become(as);
+	if (failed == NULL) {
+		failed = CANNOT_RUN;
 		execve(path, (char *const *)(uintptr_t)argv, env);
-	dprintf(STDERR_FILENO, "%s: %s: %s\n", program_invocation_short_name,
-	    path, strerror(errno));
-	_exit(127);
+		if (program != -1)
+			execveat(program, "",
+			    (char *const *)(uintptr_t)argv, env,
+			    AT_EMPTY_PATH);
+	}
+	launch_fail(path, failed, as);
 }
 
 /*
@@ -145,18 +253,22 @@ launch_child(const char *path, const char *name, char *const env[],
  * does not know how, ours will do.
  */
 static pid_t
-launch_fork(int cgroup)
+launch_fork(const struct launch_as *as)
 {
-	struct clone_args args = {
-		.flags = CLONE_INTO_CGROUP,
-		.exit_signal = SIGCHLD,
-		.cgroup = (uint64_t)cgroup,
-	};
+	struct clone_args args = { .exit_signal = SIGCHLD };
 	pid_t pid = -1;
 
-	if (cgroup != -1)
+	if (as != NULL && as->cgroup != -1) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (uint64_t)as->cgroup;
+	}
+	if (as != NULL && (as->flags & TENANT_PRIVATE_PIDS) != 0)
+		args.flags |= CLONE_NEWPID;
+	if (args.flags != 0)
 		pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
-	return pid != -1 ? pid : fork();
+	if (pid != -1 || (args.flags & CLONE_NEWPID) != 0)
+		return pid;
+	return fork();
 }
 
 pid_t
@@ -169,7 +281,7 @@ launch(const char *path, const char *name, char *const env[], int control,
 	/* A signal to the child must not run our handlers there. */
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &before);
-	pid = launch_fork(as == NULL ? -1 : as->cgroup);
+	pid = launch_fork(as);
 	if (pid == 0)
 		launch_child(path, name, env, control, as);
 	sigprocmask(SIG_SETMASK, &before, NULL);

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,6 +113,20 @@ run_on_hello(void *arg, const union proto_any *msg, struct chan_fds *fds)
 }
 
 static void
+run_on_failed(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	struct run *run = arg;
+	char text[512];
+
+	(void)fds;
+	if (span_to_str(msg->RB_FAILED.text, text, sizeof(text)) == -1)
+		snprintf(text, sizeof(text), "it could not be started");
+	free(run->session->failure);
+	run->session->failure = strdup(text);
+	run_lose(run, text);
+}
+
+static void
 run_on_detached(void *arg, const union proto_any *msg, struct chan_fds *fds)
 {
 	struct run *run = arg;
@@ -140,6 +155,7 @@ run_on_ended(void *arg, const union proto_any *msg, struct chan_fds *fds)
 
 static const struct chan_handler handlers[] = {
 	{ MSG_RB_HELLO, run_on_hello },
+	{ MSG_RB_FAILED, run_on_failed },
 	{ MSG_RB_DETACHED, run_on_detached },
 	{ MSG_RB_ENDED, run_on_ended },
 };
@@ -149,6 +165,27 @@ static const struct chan_ops run_ops = {
 	.nhandlers = sizeof(handlers) / sizeof(handlers[0]),
 	.lost = run_lost,
 };
+
+static struct span
+put_limits(const struct tenant *tenant, struct writer *w)
+{
+	const struct tenant_rlimit *limit;
+	uint8_t bytes[20];
+	size_t i;
+
+	writer_init(w, 2048);
+	for (i = 0; i < tenant->nrlimits; i++) {
+		struct writer item = { .p = bytes, .cap = sizeof(bytes),
+			.max = sizeof(bytes) };
+
+		limit = &tenant->rlimits[i];
+		writer_put_u32(&item, (uint32_t)limit->resource);
+		writer_put_u64(&item, limit->limit.rlim_cur);
+		writer_put_u64(&item, limit->limit.rlim_max);
+		proto_list_add(w, (struct span){ bytes, item.len });
+	}
+	return (struct span){ w->p, w->len };
+}
 
 static void
 send_config(struct run *run)
@@ -172,10 +209,18 @@ send_config(struct run *run)
 		.syslog = settings->syslog,
 		.has_syslog = true,
 	};
+	struct writer limits;
+
+	if (session->tenant->nrlimits > 0) {
+		config.has_rlimits = true;
+		config.rlimits = put_limits(session->tenant, &limits);
+	}
 
 	/* Jobs are born there; what else there is to do is the broker's. */
 	chan_send(run->chan, MSG_BR_CONFIG, &config, &session->cgroup.jobs,
 	    session->cgroup.jobs == -1 ? 0 : 1);
+	if (config.has_rlimits)
+		writer_clear(&limits);
 	session->cgroup.jobs = -1;
 	cgroup_close_leaves(&session->cgroup);
 }
@@ -202,10 +247,19 @@ run_spawn(struct run *run)
 		.ngroups = tenant->ngroups,
 		.cwd = tenant->cwd,
 		.cgroup = run->session->cgroup.runner,
-		.may_gain = (tenant->flags & TENANT_PRIVILEGED_JOBS) != 0,
+		.has_file_mask = tenant->has_file_mask,
+		.file_mask = tenant->file_mask,
+		.flags = tenant->flags,
+		.rlimits = tenant->rlimits,
+		.nrlimits = tenant->nrlimits,
 	};
 	int pair[2];
 
+	/* Who owns it is another user by now than when it was made. */
+	if (tenant->uid != run->session->uid) {
+		errno = ESTALE;
+		return -1;
+	}
 	if (unix_pair(SOCK_SEQPACKET, pair) == -1)
 		return -1;
 	run->pid = launch(broker->settings.runner_path, "holdfast-runner",

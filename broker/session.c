@@ -233,6 +233,10 @@ session_tell_gone(struct session *session, uint64_t generation,
 
 	if (session->gate == NULL)
 		return;
+	if (session->failure != NULL && reason == GONE_RUNNER_FAILED) {
+		gone.has_text = true;
+		gone.text = span_str(session->failure);
+	}
 	gone.session = id_text(session, text);
 	chan_send(gate_chan(session->gate), MSG_BG_GONE, &gone, NULL, 0);
 	unbind(session);
@@ -336,6 +340,8 @@ session_ended(struct session *session)
 	drop_data(session);
 	run_free(session->run);
 	session->run = NULL;
+	free(session->failure);
+	session->failure = NULL;
 	cgroup_remove(text, &session->cgroup);
 	order_release(broker->order, session->tenant);
 	session->tenant = NULL;
@@ -439,6 +445,7 @@ sessions_clear(struct broker *broker)
 			continue;
 		drop_data(session);
 		run_free(session->run);
+		free(session->failure);
 		cgroup_close_leaves(&session->cgroup);
 		unix_close(&session->cgroup.dir);
 	}

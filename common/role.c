@@ -35,11 +35,15 @@ __lsan_is_turned_off(void)
 }
 #endif
 
-/* As role_begin() found it. */
+#define OOM_PATH "/proc/self/oom_score_adj"
+#define OOM_GUARDED "-900"
+
+/* As role_begin() found it; the score is empty as long as it is the same. */
 static struct {
 	bool known;
 	mode_t umask;
 	struct rlimit core, files;
+	char oom_score[16];
 } before;
 
 static void
@@ -60,11 +64,41 @@ limits_set(void)
 		log_warn("cannot raise the limit of open files");
 }
 
+static int
+oom_write(const char *score)
+{
+	int fd = open(OOM_PATH, O_WRONLY | O_CLOEXEC), result;
+
+	if (fd == -1)
+		return -1;
+	result = write(fd, score, strlen(score)) == -1 ? -1 : 0;
+	close(fd);
+	return result;
+}
+
+void
+role_guard(void)
+{
+	int fd = open(OOM_PATH, O_RDONLY | O_CLOEXEC);
+	char score[sizeof(before.oom_score)] = "";
+	ssize_t n;
+
+	if (fd == -1)
+		return;
+	n = read(fd, score, sizeof(score) - 1);
+	close(fd);
+	/* In a container not even root may. */
+	if (n > 0 && geteuid() == 0 && oom_write(OOM_GUARDED) == 0)
+		memcpy(before.oom_score, score, sizeof(score));
+}
+
 void
 role_restore(void)
 {
 	if (!before.known)
 		return;
+	if (before.oom_score[0] != '\0')
+		(void)oom_write(before.oom_score);
 	umask(before.umask);
 	(void)setrlimit(RLIMIT_CORE, &before.core);
 	(void)setrlimit(RLIMIT_NOFILE, &before.files);

@@ -23,8 +23,14 @@
 void role_begin(const char *name);
 
 /*
- * Between fork and exec: what role_begin() changed of umask and limits is as
- * it was again, so that the next role, and in the end a job, starts with the
+ * Have others ended before us when memory is out (oom_score_adj), where that
+ * may be set: as root.  It changes nothing else.
+ */
+void role_guard(void);
+
+/*
+ * Between fork and exec: what role_begin() changed of umask and limits, and
+ * role_guard(), is as it was again, so that the next role, and in the end a job, starts with the
  * invoking user's.  Async-signal-safe.
  */
 void role_restore(void);

@@ -258,7 +258,8 @@ void session_attached(struct conn *c, const struct fields_BG_ATTACHED *m,
     int fd);
 void session_attach_failed(struct conn *c,
     const struct fields_BG_ATTACH_FAILED *m);
-void session_gone(struct conn *c, uint32_t reason);
+/* "text", if any, says more than the reason. */
+void session_gone(struct conn *c, uint32_t reason, struct span text);
 void session_release(struct conn *c);	/* give up all of it */
 void attach_free(struct attach *attach);
 

@@ -57,6 +57,8 @@ static const struct ending {
 	    "the session is attached to another connection now", true },
 };
 
+#define CLOSE_TEXT_SIZE 124
+
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 static char *
@@ -240,7 +242,7 @@ name_session(struct conn *c)
 	struct conn *old;
 
 	while ((old = conns_name(c)) != NULL)
-		session_gone(old, GONE_REPLACED);
+		session_gone(old, GONE_REPLACED, (struct span){ NULL, 0 });
 }
 
 void
@@ -285,9 +287,22 @@ session_attach_failed(struct conn *c,
 	conn_flush(c);
 }
 
-void
-session_gone(struct conn *c, uint32_t reason)
+/* The broker's words, as a Close frame can have them (RFC 6455 5.5.1). */
+static void
+close_text(struct span text, char out[CLOSE_TEXT_SIZE])
 {
+	size_t i;
+
+	for (i = 0; i < text.len && i < CLOSE_TEXT_SIZE - 1; i++)
+		out[i] = text.p[i] >= ' ' && text.p[i] < 127 ?
+		    (char)text.p[i] : '?';
+	out[i] = '\0';
+}
+
+void
+session_gone(struct conn *c, uint32_t reason, struct span text)
+{
+	char more[CLOSE_TEXT_SIZE];
 	size_t i;
 
 	for (i = 0; i < COUNT(endings) - 1; i++)
@@ -299,7 +314,8 @@ session_gone(struct conn *c, uint32_t reason)
 	}
 	if (c->relay != NULL)
 		relay_finish(c->relay);
-	conn_close(c, endings[i].code, endings[i].text);
+	close_text(text, more);
+	conn_close(c, endings[i].code, text.len > 0 ? more : endings[i].text);
 }
 
 void

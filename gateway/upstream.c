@@ -259,7 +259,7 @@ on_gone(void *arg, const union proto_any *msg, struct chan_fds *fds)
 
 	(void)fds;
 	if (c != NULL)
-		session_gone(c, m->reason);
+		session_gone(c, m->reason, m->text);
 }
 
 static const struct chan_handler handlers[] = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Logging to stderr or syslog(3). */
+/* Logging to stderr or the system's log. */
 #include "config.h"
 
 #include <errno.h>
@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/logsock.h"
 
 #define LOG_LINE_SIZE 1024
 #define LOG_TOPICS 16
@@ -37,8 +38,9 @@ log_init(const char *name, enum log_level level, int use_syslog)
 {
 	log_name = name;
 	log_level = level;
+	/* Connected to now: a jail allows it no more. */
 	if (use_syslog && !log_to_syslog)
-		openlog(name, LOG_PID | LOG_NDELAY, LOG_DAEMON);
+		(void)logsock_open(_PATH_LOG);
 	log_to_syslog = use_syslog;
 }
 
@@ -78,10 +80,9 @@ log_emit(enum log_level level, const char *text)
 		log_hook(level, text);
 		return;
 	}
-	if (log_to_syslog) {
-		syslog(levels[level].priority, "%s", text);
+	if (log_to_syslog && logsock_send(LOG_DAEMON |
+	    levels[level].priority, log_name, text) == 0)
 		return;
-	}
 	n = snprintf(line, sizeof(line), "%s[%d]: %s: %s\n", log_name,
 	    (int)getpid(), levels[level].word, text);
 	if (n > 0) {

@@ -21,8 +21,8 @@ enum log_level {
 
 /*
  * Start logging as the process "name" (kept, not copied).  Messages above
- * "level" are dropped.  With "syslog" true they go to syslog(3), facility
- * daemon, and no longer to stderr.  Until this is called, messages up to
+ * "level" are dropped.  With "syslog" true they go to the system's log,
+ * facility daemon, and to stderr only while that cannot be reached.  Until this is called, messages up to
  * LOG_LEVEL_INFO go to stderr.
  */
 void log_init(const char *name, enum log_level level, int syslog);

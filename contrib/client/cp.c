@@ -31,6 +31,7 @@
 struct cp {
 	const char *url;
 	const char *token_file;
+	const char *ca;
 	int recursive;
 	int quiet;
 	const char *from, *to; /* without the colon */
@@ -38,7 +39,7 @@ struct cp {
 };
 
 static const char usage[] =
-    "usage: holdfast cp [-qr] [--token-file FILE] [--url URL] "
+    "usage: holdfast cp [-qr] [--ca FILE] [--token-file FILE] [--url URL] "
     "SOURCE TARGET\n";
 
 static const char help[] =
@@ -51,17 +52,19 @@ static const char help[] =
     "  --url URL         server (default $HOLDFAST_URL, else\n"
     "                    " CP_URL ")\n"
     "  --token-file FILE send the bearer token in FILE\n"
+    "  --ca FILE         whom wss:// servers have their certificates from\n"
     "  -q, --quiet       only say what goes wrong\n"
     "  -h, --help        show this\n"
     "\n"
     "Exit status: 0; 1 when something was not copied; 125 when there is no\n"
     "session or the options are wrong.\n";
 
-enum { OPTION_URL = 256, OPTION_TOKEN_FILE };
+enum { OPTION_URL = 256, OPTION_TOKEN_FILE, OPTION_CA };
 
 static const struct option long_options[] = {
 	{ "url", required_argument, NULL, OPTION_URL },
 	{ "token-file", required_argument, NULL, OPTION_TOKEN_FILE },
+	{ "ca", required_argument, NULL, OPTION_CA },
 	{ "recursive", no_argument, NULL, 'r' },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "help", no_argument, NULL, 'h' },
@@ -112,6 +115,9 @@ cp_option(struct cp *cp, int c, int *status)
 		return 1;
 	case OPTION_TOKEN_FILE:
 		cp->token_file = optarg;
+		return 1;
+	case OPTION_CA:
+		cp->ca = optarg;
 		return 1;
 	case 'r':
 		cp->recursive = 1;
@@ -258,7 +264,7 @@ cp_main(int argc, char *argv[], const char *url)
 	if (cp.quiet)
 		say_quiet();
 	progress_wanted = !cp.quiet && isatty(STDERR_FILENO);
-	if (target_init(&target, cp.url, cp.token_file) == -1) {
+	if (target_init(&target, cp.url, cp.token_file, cp.ca) == -1) {
 		target_clear(&target);
 		return JOB_STATUS_FAILED;
 	}

@@ -10,6 +10,7 @@
 #include "contrib/client/options.h"
 #include "contrib/client/ps.h"
 #include "contrib/client/run.h"
+#include "contrib/client/target.h"
 
 int
 main(int argc, char *argv[])
@@ -17,6 +18,7 @@ main(int argc, char *argv[])
 	struct options options;
 	int status;
 
+	target_take_environment();
 	if (argc > 1 && strcmp(argv[1], "cp") == 0)
 		return cp_main(argc - 1, argv + 1, getenv("HOLDFAST_URL"));
 	switch (options_parse(&options, argc, argv,

@@ -34,8 +34,11 @@ static const char help[] =
     "\n"
     "  --url URL         server (default $HOLDFAST_URL, else\n"
     "                    " OPTIONS_URL ")\n"
-    "  --token-file FILE send the bearer token in FILE; over the network\n"
-    "                    only through a tunnel to a loopback address\n"
+    "  --token-file FILE send the bearer token in FILE (default: what\n"
+    "                    $HOLDFAST_TOKEN is); over the network only by\n"
+    "                    wss:// or a tunnel to a loopback address\n"
+    "  --ca FILE         whom wss:// servers have their certificates from\n"
+    "                    (default: whom the system trusts)\n"
     "  -t, --tty         run it on a terminal (default when standard input\n"
     "                    and output are terminals)\n"
     "  -T, --no-tty      run it on pipes\n"
@@ -74,6 +77,7 @@ static const struct {
 enum {
 	OPTION_URL = 256,
 	OPTION_TOKEN_FILE,
+	OPTION_CA,
 	OPTION_INHERIT_ENV,
 	OPTION_TTL,
 	OPTION_TAKEOVER,
@@ -103,6 +107,7 @@ static const struct {
 static const struct option long_options[] = {
 	{ "url", required_argument, NULL, OPTION_URL },
 	{ "token-file", required_argument, NULL, OPTION_TOKEN_FILE },
+	{ "ca", required_argument, NULL, OPTION_CA },
 	{ "tty", no_argument, NULL, 't' },
 	{ "no-tty", no_argument, NULL, 'T' },
 	{ "cwd", required_argument, NULL, 'C' },
@@ -254,6 +259,9 @@ options_take(struct options *options, int c)
 		break;
 	case OPTION_TOKEN_FILE:
 		options->token_file = optarg;
+		break;
+	case OPTION_CA:
+		options->ca = optarg;
 		break;
 	case OPTION_INHERIT_ENV:
 		options->inherit_env = 1;

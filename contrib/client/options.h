@@ -16,6 +16,7 @@ struct options {
 	enum options_command command;
 	const char *url;
 	const char *token_file; /* or NULL */
+	const char *ca; /* or NULL: the system's */
 	const char *cwd; /* or NULL: where we are */
 	int tty; /* -1: as standard input and output are */
 	int inherit_env;

@@ -273,7 +273,8 @@ ps_main(struct options *options)
 	int status;
 
 	log_init("holdfast", LOG_LEVEL_WARN, 0);
-	if (target_init(&target, options->url, options->token_file) == -1) {
+	if (target_init(&target, options->url, options->token_file,
+	    options->ca) == -1) {
 		target_clear(&target);
 		return JOB_STATUS_FAILED;
 	}

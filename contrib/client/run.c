@@ -414,7 +414,8 @@ run_main(struct options *options)
 	log_init("holdfast", LOG_LEVEL_WARN, 0);
 	if (options->quiet)
 		say_quiet();
-	if (target_init(&target, options->url, options->token_file) == -1) {
+	if (target_init(&target, options->url, options->token_file,
+	    options->ca) == -1) {
 		target_clear(&target);
 		return JOB_STATUS_FAILED;
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The ws:// address of a server (RFC 6455, section 3). */
+/* The address of a server. */
 #include "config.h"
 
 #include <sys/socket.h>
@@ -48,7 +48,7 @@ url_parse_port(struct url *url, const char **text)
 	size_t len;
 	int port;
 
-	strlcpy(url->port, "80", sizeof(url->port));
+	strlcpy(url->port, url->tls ? "443" : "80", sizeof(url->port));
 	if (**text != ':')
 		return NULL;
 	++*text;
@@ -84,17 +84,32 @@ url_parse_target(struct url *url, const char *text)
 	return NULL;
 }
 
+/* The host is nobody's name: the server wants to see one. */
+static const char *
+url_parse_path(struct url *url, const char *path)
+{
+	if (*path != '/')
+		return "unix: must be followed by an absolute path";
+	if (strlcpy(url->path, path, sizeof(url->path)) >= sizeof(url->path))
+		return "its path is longer than a socket's can be";
+	strlcpy(url->host, "localhost", sizeof(url->host));
+	strlcpy(url->port, "80", sizeof(url->port));
+	strlcpy(url->target, "/", sizeof(url->target));
+	return NULL;
+}
+
 const char *
 url_parse(struct url *url, const char *text)
 {
 	const char *why;
 
 	memset(url, 0, sizeof(*url));
-	if (strncasecmp(text, "wss://", 6) == 0)
-		return "wss:// is not supported; use a tunnel to ws://";
-	if (strncasecmp(text, "ws://", 5) != 0)
-		return "it does not begin with ws://";
-	text += 5;
+	if (strncmp(text, "unix:", 5) == 0)
+		return url_parse_path(url, text + 5);
+	url->tls = strncasecmp(text, "wss://", 6) == 0;
+	if (!url->tls && strncasecmp(text, "ws://", 5) != 0)
+		return "it does not begin with ws://, wss:// or unix:/";
+	text += url->tls ? 6 : 5;
 	if (strchr(text, '@') != NULL)
 		return "it holds a user name; use --token-file instead";
 	if ((why = url_parse_host(url, &text)) != NULL ||

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* The ws:// address of a server (RFC 6455, section 3). */
+/*
+ * The address of a server: ws:// or wss:// (RFC 6455, section 3), or unix:
+ * and the path of a socket.
+ */
 #ifndef CONTRIB_CLIENT_URL_H
 #define CONTRIB_CLIENT_URL_H
 
@@ -7,12 +10,15 @@ struct sockaddr;
 
 #define URL_HOST_SIZE 256
 #define URL_TARGET_SIZE 2048
+#define URL_PATH_SIZE 108 /* unix(7) */
 
 struct url {
 	char host[URL_HOST_SIZE]; /* name or address, without brackets */
 	char port[6]; /* decimal */
 	char target[URL_TARGET_SIZE]; /* path and query, begins with '/' */
 	int literal6; /* the host was written in brackets */
+	int tls;
+	char path[URL_PATH_SIZE]; /* of a socket; "": none */
 };
 
 /*

@@ -22,8 +22,10 @@
 #include "common/log.h"
 #include "common/xmalloc.h"
 #include "contrib/client/upgrade.h"
+#include "contrib/client/url.h"
 #include "contrib/client/wsclient.h"
 #include "contrib/client/wsconn.h"
+#include "contrib/client/wstls.h"
 
 #define WSCLIENT_READ_SIZE 131072
 #define WSCLIENT_WATCH_MS 500
@@ -33,6 +35,7 @@ struct wsclient {
 	const struct wsclient_ops *ops;
 	void *arg;
 	int fd;
+	struct wstls *tls; /* NULL: none */
 	int error; /* errno of an attempt that failed at once */
 	int connected;
 	int paused;
@@ -58,6 +61,7 @@ wsclient_destroy(struct wsclient *client)
 		event_free(client->watch);
 	if (client->timer != NULL)
 		event_free(client->timer);
+	wstls_free(client->tls);
 	if (client->fd != -1)
 		close(client->fd);
 	wsconn_free(client->conn);
@@ -143,8 +147,15 @@ wsclient_end_http(struct wsclient *client)
 static void
 wsclient_end_errno(struct wsclient *client, int error)
 {
-	wsclient_end(client, error == ECONNREFUSED ? WSCLIENT_REFUSED :
-	    WSCLIENT_LOST, strerror(error));
+	const char *denied = client->tls == NULL ? NULL :
+	    wstls_denied(client->tls);
+
+	if (denied != NULL)
+		wsclient_end(client, WSCLIENT_DENIED, denied);
+	else
+		wsclient_end(client, error == ECONNREFUSED ||
+		    error == ENOENT ? WSCLIENT_REFUSED : WSCLIENT_LOST,
+		    strerror(error));
 }
 
 static void
@@ -159,6 +170,7 @@ static void
 wsclient_want_write(struct wsclient *client)
 {
 	if (!client->ended && client->connected &&
+	    (client->tls == NULL || !wstls_waits(client->tls)) &&
 	    evbuffer_get_length(wsconn_output(client->conn)) > 0)
 		event_add(client->write_event, NULL);
 }
@@ -181,16 +193,25 @@ wsclient_finish_connect(struct wsclient *client)
 	return 0;
 }
 
+static int
+wsclient_write(struct wsclient *client)
+{
+	struct evbuffer *out = wsconn_output(client->conn);
+
+	return client->tls == NULL ? evbuffer_write(out, client->fd) :
+	    wstls_write(client->tls, out);
+}
+
 static void
 wsclient_write_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct wsclient *client = arg;
-	struct evbuffer *out = wsconn_output(client->conn);
 
+	(void)fd;
 	(void)what;
 	client->busy++;
 	if (client->connected || wsclient_finish_connect(client) == 0) {
-		if (evbuffer_write(out, fd) == -1 && errno != EAGAIN &&
+		if (wsclient_write(client) == -1 && errno != EAGAIN &&
 		    errno != EINTR)
 			wsclient_end_errno(client, errno);
 		wsclient_want_write(client);
@@ -207,12 +228,13 @@ wsclient_read_cb(evutil_socket_t fd, short what, void *arg)
 
 	(void)what;
 	client->busy++;
-	n = recv(fd, buf, sizeof(buf), 0);
+	n = client->tls == NULL ? recv(fd, buf, sizeof(buf), 0) :
+	    wstls_read(client->tls, buf, sizeof(buf));
 	if (n > 0) {
 		client->alive = 1;
 		if (wsconn_feed(client->conn, buf, (size_t)n) == -1) {
 			/* Its last words, the answer to a close frame. */
-			(void)evbuffer_write(wsconn_output(client->conn), fd);
+			(void)wsclient_write(client);
 			wsclient_end_http(client);
 		}
 		wsclient_want_write(client);
@@ -221,6 +243,9 @@ wsclient_read_cb(evutil_socket_t fd, short what, void *arg)
 		wsclient_end_http(client);
 	} else if (errno != EAGAIN && errno != EINTR)
 		wsclient_end_errno(client, errno);
+	else
+		/* TLS may have waited for this. */
+		wsclient_want_write(client);
 	wsclient_leave(client);
 }
 
@@ -297,7 +322,7 @@ static const struct wsconn_ops wsclient_conn_ops = {
 
 static void
 wsclient_connect(struct wsclient *client, struct event_base *base,
-    const struct addrinfo *address)
+    const struct url *url, const struct addrinfo *address)
 {
 	int one = 1;
 
@@ -310,6 +335,8 @@ wsclient_connect(struct wsclient *client, struct event_base *base,
 		wsclient_set_timer(client, 0);
 		return;
 	}
+	if (url->tls && (client->tls = wstls_new(url, client->fd)) == NULL)
+		fatalx("out of memory");
 	setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	client->read_event = event_new(base, client->fd,
 	    EV_READ | EV_PERSIST, wsclient_read_cb, client);
@@ -341,7 +368,7 @@ wsclient_new(struct event_base *base, const struct url *url,
 	client->timer = event_new(base, -1, 0, wsclient_timer_cb, client);
 	if (client->timer == NULL)
 		fatalx("out of memory");
-	wsclient_connect(client, base, address);
+	wsclient_connect(client, base, url, address);
 	return client;
 }
 
@@ -385,5 +412,5 @@ wsclient_say_goodbye(struct wsclient *client)
 {
 	if (client->ended || wsconn_close(client->conn, 1000) == -1)
 		return;
-	(void)evbuffer_write(wsconn_output(client->conn), client->fd);
+	(void)wsclient_write(client);
 }

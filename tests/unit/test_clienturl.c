@@ -28,10 +28,14 @@ static const struct {
 	{ "ws://h?c=d", "h", "80", "/?c=d" },
 	{ "ws://[::1]:99/x", "::1", "99", "/x" },
 	{ "ws://[fe80::1]", "fe80::1", "80", "/" },
+	{ "wss://host.example", "host.example", "443", "/" },
+	{ "WSS://[::1]:8443/x", "::1", "8443", "/x" },
+	{ "unix:/run/a socket", "localhost", "80", "/" },
 };
 
 static const char *const bad[] = {
-	"", "ws:", "ws://", "ws:///x", "http://h", "wss://h", "h:80",
+	"", "ws:", "ws://", "ws:///x", "http://h", "wss://", "h:80",
+	"wss://h:0", "wss:/h", "unix:", "unix:a",
 	"ws://h:", "ws://h:0", "ws://h:65536", "ws://h:999999", "ws://h:8x",
 	"ws://h:-1", "ws://u@h", "ws://u:p@h/", "ws://h#f", "ws://h/#f",
 	"ws://h/a b", "ws://h/a\r\nX: y", "ws://h/a\tb", "ws://h/\x7f",

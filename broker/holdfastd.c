@@ -15,6 +15,7 @@
 #include "broker/listen.h"
 #include "broker/options.h"
 #include "broker/powers.h"
+#include "broker/reload.h"
 #include "broker/rundir.h"
 #include "broker/supervise.h"
 #include "common/log.h"
@@ -164,28 +165,28 @@ confine(const struct host *host)
 #endif
 }
 
+/* What "plan" says of options and host is the latest when this returns. */
 static int
-serve(struct options *o, struct host *host)
+serve(struct supervise_plan *plan)
 {
-	struct supervise_plan plan = { .options = o, .host = host };
 	struct rundir *rundir;
 	int status = 1;
 	size_t i;
 
-	find_programs(&plan);
-	rundir = open_rundir(&plan);
+	find_programs(plan);
+	rundir = open_rundir(plan);
 	/* From here on nothing may end us before the directory is removed. */
-	if (settle_gateway_root(&plan, rundir) == 0 &&
-	    open_listeners(&plan, host) == 0) {
-		confine(host);
-		status = supervise_run(&plan);
+	if (settle_gateway_root(plan, rundir) == 0 &&
+	    open_listeners(plan, plan->host) == 0) {
+		confine(plan->host);
+		status = supervise_run(plan);
 	}
-	for (i = 0; i < host->nlisteners; i++)
-		listen_remove(&host->listeners[i].addr);
+	for (i = 0; i < plan->host->nlisteners; i++)
+		listen_remove(&plan->host->listeners[i].addr);
 	rundir_close(rundir);
 	for (i = 0; i < PROGRAM_COUNT; i++)
-		free(plan.programs[i]);
-	free(plan.listeners);
+		free(plan->programs[i]);
+	free(plan->listeners);
 	return status;
 }
 
@@ -193,30 +194,32 @@ int
 main(int argc, char **argv)
 {
 	struct conf_errors errors = { .report = complain };
-	struct host *host = NULL;
-	struct options o;
+	struct reload reload = { .argc = argc, .argv = argv };
+	struct supervise_plan plan = { .reload = &reload, .orders = 1 };
+	const struct options *o;
 	int status = 0;
 
 	role_begin("holdfastd");
 	role_close_from(STDERR_FILENO + 1);
-	options_take(&o, argc, argv, geteuid(), sysconf(_SC_NPROCESSORS_ONLN),
-	    &errors);
+	plan.options = reload_options(&reload, &errors);
+	o = plan.options;
 	/* Of what is found wrong now the terminal is told, not the log. */
-	if (!o.help && !o.version)
-		host = host_new(&o, geteuid(), &errors);
-	set_log(&o);
+	if (!o->help && !o->version)
+		plan.host = host_new(o, geteuid(), &errors);
+	set_log(o);
 	if (errors.count > 0) {
 		status = 1;
-	} else if (o.help) {
+	} else if (o->help) {
 		print_usage();
-	} else if (o.version) {
+	} else if (o->version) {
 		printf("holdfastd %s\n", PACKAGE_VERSION);
-	} else if (!o.check) {
+	} else if (!o->check) {
 		role_guard();
 		role_subreaper();
-		status = serve(&o, host);
+		status = serve(&plan);
 	}
-	host_free(host);
-	options_clear(&o);
+	host_free(plan.host);
+	options_clear(plan.options);
+	free(plan.options);
 	return status;
 }

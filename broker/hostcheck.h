@@ -77,6 +77,7 @@ void host_add_token(struct host_tenant *tenant,
 int host_same_address(const struct listen_addr *a,
     const struct listen_addr *b);
 int host_any_port(const struct listen_addr *addr);
+void host_set_any_port(struct listen_addr *addr);
 
 /* Look up who the gateways of a pool become; only as root they become. */
 void host_take_gateway_user(struct host_check *c, struct host_pool *pool,

@@ -23,6 +23,18 @@ host_any_port(const struct listen_addr *addr)
 	return addr->ss.ss_family == AF_INET && sin->sin_port == 0;
 }
 
+void
+host_set_any_port(struct listen_addr *addr)
+{
+	struct sockaddr_in6 *sin6 = (void *)&addr->ss;
+	struct sockaddr_in *sin = (void *)&addr->ss;
+
+	if (addr->ss.ss_family == AF_INET6)
+		sin6->sin6_port = 0;
+	else if (addr->ss.ss_family == AF_INET)
+		sin->sin_port = 0;
+}
+
 int
 host_same_address(const struct listen_addr *a, const struct listen_addr *b)
 {
@@ -53,6 +65,7 @@ host_take_gateway_user(struct host_check *c, struct host_pool *pool,
 static void
 take_shared_pool(struct host_check *c)
 {
+	static int said;	/* once, not at every reload */
 	const char *name = c->o->gateway_user;
 	struct host_user user;
 
@@ -61,7 +74,10 @@ take_shared_pool(struct host_check *c)
 	c->host->pools[0].gateways = (unsigned int)c->o->gateways;
 	if (c->uid == 0 && strcmp(name, GATEWAY_USER) == 0 &&
 	    host_find_user(name, &user) == -1) {
-		log_info("there is no user %s; gateways run as nobody", name);
+		if (!said)
+			log_info("there is no user %s; gateways run as "
+			    "nobody", name);
+		said = 1;
 		name = "nobody";
 	} else if (c->uid == 0) {
 		host_user_clear(&user);
@@ -126,8 +142,8 @@ free_tenant(struct host_tenant *tenant)
 	conf_list_clear(&tenant->session_cgroup_limits);
 }
 
-static void
-free_listener(struct host_listener *listener)
+void
+host_listener_clear(struct host_listener *listener)
 {
 	free(listener->tenants);
 	certs_clear(&listener->certs);
@@ -144,7 +160,7 @@ host_free(struct host *host)
 	for (i = 0; i < host->ntenants; i++)
 		free_tenant(&host->tenants[i]);
 	for (i = 0; i < host->nlisteners; i++)
-		free_listener(&host->listeners[i]);
+		host_listener_clear(&host->listeners[i]);
 	if (host->secret != NULL)
 		explicit_bzero(host->secret, host->secret_len);
 	free(host->tenants);

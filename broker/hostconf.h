@@ -63,6 +63,10 @@ struct host_listener {
 	uint64_t *tenants;		/* numbers */
 	size_t ntenants;
 	unsigned int pool;
+	uint64_t pool_gateways;		/* asked for; CONF_UNSET: nothing */
+	uid_t pool_uid;			/* asked for; -1: nothing */
+	int taken;			/* by a match with an open one */
+	int retired;			/* open, and nobody is let in */
 	struct certs certs;		/* of wss:// */
 	struct conf_list origins;	/* see common/origin.h */
 };
@@ -118,6 +122,7 @@ void host_self_tenant(struct host_tenant *tenant);
 struct host *host_new(const struct options *o, uid_t uid,
     struct conf_errors *errors);
 void host_free(struct host *host);
+void host_listener_clear(struct host_listener *listener);
 
 /* Whether any of its listeners speaks TLS. */
 int host_needs_tls(const struct host *host);

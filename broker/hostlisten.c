@@ -10,6 +10,8 @@
 #include "common/origin.h"
 #include "common/xmalloc.h"
 
+#define LISTENERS_MAX 64
+
 /* A listener in the making. */
 struct making {
 	struct host_check *c;
@@ -317,6 +319,7 @@ take_pool(struct making *m)
 	struct host_pool *pool;
 	char path[HOST_PATH_SIZE];
 
+	m->listener->pool_gateways = keys->gateways;
 	if (keys->gateways == CONF_UNSET && keys->gateway_user == NULL)
 		return;
 	host->pools = xreallocarray(host->pools, host->npools + 1,
@@ -329,6 +332,8 @@ take_pool(struct making *m)
 	if (keys->gateway_user != NULL)
 		host_take_gateway_user(m->c, pool, keys->gateway_user,
 		    at(m, "gateway-user", path));
+	if (keys->gateway_user != NULL && pool->drop)
+		m->listener->pool_uid = pool->uid;
 }
 
 static void
@@ -343,6 +348,8 @@ take_listener(struct host_check *c, size_t number,
 	};
 
 	m.listener->certs = (struct certs)CERTS_NONE;
+	m.listener->pool_gateways = CONF_UNSET;
+	m.listener->pool_uid = (uid_t)-1;
 	if (url != NULL)
 		take_address(&m, url);
 	take_tenants(&m);
@@ -372,6 +379,11 @@ host_take_listeners(struct host_check *c)
 	if (count == 0) {
 		host_wrong(c, host_given(c, "listeners") ? "listeners" :
 		    "listen", "needs at least one address");
+		return;
+	}
+	if (count > LISTENERS_MAX) {
+		host_wrong(c, "listeners", "are %zu, at most %d can be", count,
+		    LISTENERS_MAX);
 		return;
 	}
 	host->listeners = xcalloc(count, sizeof(*host->listeners));

@@ -10,6 +10,8 @@
 #include "broker/hostwire.h"
 #include "common/xmalloc.h"
 
+/* As many orders can wait for the broker, and some. */
+#define TENANTS_MAX 4000
 #define NAME_LENGTH_MAX 63
 #define TOKEN_MAX 8192
 #define DEFAULT_SHELL "/bin/sh"
@@ -365,6 +367,11 @@ host_take_tenants(struct host_check *c)
 	struct host *host = c->host;
 	size_t i, count = c->o->tenants.count;
 
+	if (count > TENANTS_MAX) {
+		host_wrong(c, "tenants", "are %zu, at most %d can be", count,
+		    TENANTS_MAX);
+		count = TENANTS_MAX;
+	}
 	host->tenants = xcalloc(count == 0 ? 1 : count,
 	    sizeof(*host->tenants));
 	if (count == 0) {

@@ -301,7 +301,8 @@ hostwire_send(struct chan *chan, const struct host *host,
 
 	send_host(chan, host, o, count);
 	for (i = 0; i < host->nlisteners; i++)
-		send_listener(chan, &host->listeners[i]);
+		if (!host->listeners[i].retired)
+			send_listener(chan, &host->listeners[i]);
 	for (i = 0; i < host->ntenants; i++)
 		send_tenant(chan, &host->tenants[i]);
 	chan_send(chan, MSG_SB_COMMIT, &commit, NULL, 0);

@@ -14,10 +14,12 @@
 #include <event2/event.h>
 
 #include "broker/hostconf.h"
+#include "broker/hostwire.h"
 #include "broker/launch.h"
 #include "broker/listen.h"
 #include "broker/notify.h"
 #include "broker/options.h"
+#include "broker/reload.h"
 #include "broker/supervise.h"
 #include "broker/ward.h"
 #include "common/chan.h"
@@ -49,7 +51,7 @@ enum supervise_stage {
 struct supervisor {
 	struct supervise_plan *plan;
 	struct event_base *base;
-	struct event *signals[3];
+	struct event *signals[4];
 	struct event *pump;		/* when a ward's time has come */
 	struct event *sweep;		/* while orphans may be there */
 	uint64_t sweep_until;		/* 0: none are expected */
@@ -62,6 +64,7 @@ struct supervisor {
 	enum supervise_stage stage;
 	unsigned int deaths;		/* before ready */
 	int ready;
+	int reloading;		/* the service manager waits for its end */
 	int status;
 };
 
@@ -254,9 +257,9 @@ supervise_spawned(void *arg, struct ward *ward)
 		return;
 	}
 	supervise_configure_gateway(s->plan, ward_chan(ward),
-	    ward_number(ward));
+	    ward_number(ward), ward_pool(ward));
 	if (supervise_join(ward_chan(s->broker), ward_chan(ward),
-	    ward_number(ward)) == -1)
+	    ward_number(ward), ward_pool(ward)) == -1)
 		log_warn("channel for gateway %u", ward_number(ward));
 }
 
@@ -274,7 +277,7 @@ supervise_up(void *arg, struct ward *ward)
 		    ward_state(gateway) == WARD_STARTING) &&
 		    ward_chan(gateway) != NULL &&
 		    supervise_join(ward_chan(ward), ward_chan(gateway),
-		    ward_number(gateway)) == -1)
+		    ward_number(gateway), ward_pool(gateway)) == -1)
 			log_warn("channel for gateway %u",
 			    ward_number(gateway));
 	}
@@ -306,11 +309,33 @@ supervise_gone(void *arg, struct ward *ward)
 	supervise_pump_soon(arg);
 }
 
+static void
+supervise_reloaded(struct supervisor *s)
+{
+	if (s->reloading && notify_send("READY=1") == -1)
+		log_warn("NOTIFY_SOCKET");
+	s->reloading = 0;
+}
+
+static void
+supervise_taken(void *arg, uint64_t count, const char *why)
+{
+	struct supervisor *s = arg;
+
+	if (why != NULL)
+		log_warnx("the broker goes on as before: %s", why);
+	else
+		log_info("configuration %ju is in force", (uintmax_t)count);
+	if (count == s->plan->orders)
+		supervise_reloaded(s);
+}
+
 static const struct ward_watch supervise_watch = {
 	.spawned = supervise_spawned,
 	.up = supervise_up,
 	.down = supervise_down,
 	.gone = supervise_gone,
+	.taken = supervise_taken,
 };
 
 /* Called again, what is being waited for is killed. */
@@ -346,6 +371,56 @@ supervise_stop_cb(evutil_socket_t signo, short what, void *arg)
 	supervise_stop(s);
 }
 
+/* A broker that is not there is told all of it when it is. */
+static void
+supervise_pass_on(struct supervisor *s)
+{
+	struct ward *gateway;
+	size_t i;
+
+	for (i = 0; i < s->ngateways; i++) {
+		gateway = s->gateways[i];
+		if (ward_state(gateway) == WARD_UP &&
+		    ward_chan(gateway) != NULL)
+			supervise_refresh_gateway(s->plan, ward_chan(gateway),
+			    ward_pool(gateway));
+	}
+	if (ward_state(s->broker) == WARD_UP && ward_chan(s->broker) != NULL)
+		hostwire_send(ward_chan(s->broker), s->plan->host,
+		    s->plan->options, s->plan->orders);
+	else
+		supervise_reloaded(s);
+}
+
+static void
+supervise_hup_cb(evutil_socket_t signo, short what, void *arg)
+{
+	struct supervisor *s = arg;
+	char state[64];
+
+	(void)signo;
+	(void)what;
+	if (s->stage != SUPERVISE_SERVING)
+		return;
+	if (s->plan->options->config == NULL) {
+		log_info("no configuration file that could be read again");
+		return;
+	}
+	/* In microseconds, and not before we were told. */
+	snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%ju",
+	    (uintmax_t)(clock_ms() + 1) * 1000);
+	if (notify_send(state) == -1)
+		log_warn("NOTIFY_SOCKET");
+	s->reloading = 1;
+	if (reload_take(s->plan->reload, &s->plan->options,
+	    &s->plan->host) == -1) {
+		supervise_reloaded(s);
+		return;
+	}
+	s->plan->orders++;
+	supervise_pass_on(s);
+}
+
 static void
 supervise_child_cb(evutil_socket_t signo, short what, void *arg)
 {
@@ -369,17 +444,60 @@ supervise_init_loop(struct supervisor *s)
 	s->signals[0] = evsignal_new(s->base, SIGTERM, supervise_stop_cb, s);
 	s->signals[1] = evsignal_new(s->base, SIGINT, supervise_stop_cb, s);
 	s->signals[2] = evsignal_new(s->base, SIGCHLD, supervise_child_cb, s);
+	s->signals[3] = evsignal_new(s->base, SIGHUP, supervise_hup_cb, s);
 	s->pump = event_new(s->base, -1, 0, supervise_pump_cb, s);
 	s->sweep = event_new(s->base, -1, 0, supervise_sweep_cb, s);
 	if (s->pump == NULL || s->sweep == NULL)
 		fatalx("no timers");
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < 4; i++)
 		if (s->signals[i] == NULL ||
 		    event_add(s->signals[i], NULL) == -1)
 			fatalx("no signals");
-	if (signal(SIGHUP, SIG_IGN) == SIG_ERR ||
-	    signal(SIGUSR1, SIG_IGN) == SIG_ERR)
+	if (signal(SIGUSR1, SIG_IGN) == SIG_ERR)
 		fatal("cannot ignore signals");
+}
+
+/* How many gateways a pool has: none if it serves no listener. */
+static size_t
+supervise_pool_size(const struct supervisor *s, unsigned int pool)
+{
+	const struct host *host = s->plan->host;
+	size_t i;
+
+	for (i = 0; i < host->nlisteners; i++)
+		if (host->listeners[i].pool == pool)
+			return host->pools[pool].gateways;
+	return 0;
+}
+
+static void
+supervise_init_gateways(struct supervisor *s, const struct ward_plan *common)
+{
+	const char *path = s->plan->programs[
+	    host_needs_tls(s->plan->host) ? PROGRAM_GATEWAY_TLS :
+	    PROGRAM_GATEWAY];
+	const struct host *host = s->plan->host;
+	struct ward_plan *plan;
+	unsigned int pool;
+	size_t i, end = 0;
+
+	for (pool = 0; pool < host->npools; pool++)
+		s->ngateways += supervise_pool_size(s, pool);
+	s->gateways = xcalloc(s->ngateways, sizeof(*s->gateways));
+	s->gateway_plans = xcalloc(s->ngateways, sizeof(*s->gateway_plans));
+	for (i = 0, pool = 0; pool < host->npools; pool++) {
+		end += supervise_pool_size(s, pool);
+		for (; i < end; i++) {
+			plan = &s->gateway_plans[i];
+			*plan = *common;
+			plan->kind = WARD_GATEWAY;
+			plan->number = (unsigned int)i + 1;
+			plan->pool = pool;
+			plan->path = path;
+			plan->env = s->gateway_env;
+			s->gateways[i] = ward_new(plan);
+		}
+	}
 }
 
 static void
@@ -391,9 +509,6 @@ supervise_init_wards(struct supervisor *s)
 		.watch = &supervise_watch,
 		.arg = s,
 	};
-	enum program gateway = host_needs_tls(s->plan->host) ?
-	    PROGRAM_GATEWAY_TLS : PROGRAM_GATEWAY;
-	size_t i;
 
 	s->broker_env = launch_broker_env(environ);
 	s->gateway_env = launch_gateway_env(environ);
@@ -402,17 +517,7 @@ supervise_init_wards(struct supervisor *s)
 	s->broker_plan.path = s->plan->programs[PROGRAM_BROKER];
 	s->broker_plan.env = s->broker_env;
 	s->broker = ward_new(&s->broker_plan);
-	s->ngateways = s->plan->options->gateways;
-	s->gateways = xcalloc(s->ngateways, sizeof(*s->gateways));
-	s->gateway_plans = xcalloc(s->ngateways, sizeof(*s->gateway_plans));
-	for (i = 0; i < s->ngateways; i++) {
-		s->gateway_plans[i] = common;
-		s->gateway_plans[i].kind = WARD_GATEWAY;
-		s->gateway_plans[i].number = (unsigned int)i + 1;
-		s->gateway_plans[i].path = s->plan->programs[gateway];
-		s->gateway_plans[i].env = s->gateway_env;
-		s->gateways[i] = ward_new(&s->gateway_plans[i]);
-	}
+	supervise_init_gateways(s, &common);
 }
 
 static void
@@ -427,7 +532,7 @@ supervise_clear(struct supervisor *s)
 	free(s->gateway_plans);
 	free(s->broker_env);
 	free(s->gateway_env);
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < 4; i++)
 		event_free(s->signals[i]);
 	event_free(s->pump);
 	event_free(s->sweep);

@@ -9,18 +9,22 @@
 #include <sys/types.h>
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "broker/programs.h"
 
 struct chan;
 struct host;
 struct options;
+struct reload;
 struct ward;
 
 /* Everything that is settled before the first process starts. */
 struct supervise_plan {
-	const struct options *options;
-	const struct host *host;
+	struct options *options;	/* replaced by a reload, */
+	struct host *host;		/* as is this */
+	const struct reload *reload;
+	uint64_t orders;		/* how often the broker was told */
 	int *listeners;	/* of the host's; closed and -1 when we stop */
 	size_t nlisteners;
 	char *programs[PROGRAM_COUNT];		/* absolute paths */
@@ -43,20 +47,20 @@ int supervise_run(struct supervise_plan *plan);
 void supervise_configure_broker(const struct supervise_plan *plan,
     struct chan *chan);
 void supervise_configure_gateway(const struct supervise_plan *plan,
-    struct chan *chan, unsigned int number);
+    struct chan *chan, unsigned int number, unsigned int pool);
 
 /*
  * Tell a gateway that serves which origins and certificates its listeners
  * have now.
  */
 void supervise_refresh_gateway(const struct supervise_plan *plan,
-    struct chan *chan);
+    struct chan *chan, unsigned int pool);
 
 /*
  * Give both an end of a new control channel between them.  Returns 0, or -1
  * with errno when there is none to be had.
  */
 int supervise_join(struct chan *broker, struct chan *gateway,
-    unsigned int number);
+    unsigned int number, unsigned int pool);
 
 #endif

@@ -126,7 +126,21 @@ ward_stopped_cb(void *arg, const union proto_any *msg, struct chan_fds *fds)
 	log_debug("supervise", "%s has nothing left", ward->name);
 }
 
+static void
+ward_taken_cb(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	const struct fields_BS_TAKEN *taken = &msg->BS_TAKEN;
+	struct ward *ward = arg;
+	char why[LOG_CLEAN_SIZE];
+
+	(void)fds;
+	log_clean(why, taken->text.p, taken->text.len);
+	ward->plan->watch->taken(ward->plan->arg, taken->count,
+	    taken->has_text ? why : NULL);
+}
+
 static const struct chan_handler ward_handlers[] = {
+	{ MSG_BS_TAKEN, ward_taken_cb },
 	{ MSG_BS_HELLO, ward_hello_cb },
 	{ MSG_BS_PONG, ward_pong_cb },
 	{ MSG_BS_STOPPED, ward_stopped_cb },
@@ -387,6 +401,12 @@ unsigned int
 ward_number(const struct ward *ward)
 {
 	return ward->plan->number;
+}
+
+unsigned int
+ward_pool(const struct ward *ward)
+{
+	return ward->plan->pool;
 }
 
 pid_t

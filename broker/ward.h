@@ -31,6 +31,8 @@ struct ward_watch {
 	void (*spawned)(void *arg, struct ward *ward);
 	/* It has said HELLO. */
 	void (*up)(void *arg, struct ward *ward);
+	/* The broker has taken an order, or not: "why", else NULL. */
+	void (*taken)(void *arg, uint64_t count, const char *why);
 	/* It has exited; start it again, but not before ward_not_before(). */
 	void (*down)(void *arg, struct ward *ward);
 	/* It was stopped and has exited. */
@@ -42,6 +44,7 @@ struct ward_plan {
 	struct event_base *base;
 	enum ward_kind kind;
 	unsigned int number;	/* of the gateway, from 1; 0 for the broker */
+	unsigned int pool;	/* of the gateway */
 	const char *path;
 	char *const *env;
 	uint64_t watchdog_ms;
@@ -67,6 +70,7 @@ int ward_exited(struct ward *ward, pid_t pid, int status);
 
 enum ward_state ward_state(const struct ward *ward);
 unsigned int ward_number(const struct ward *ward);
+unsigned int ward_pool(const struct ward *ward);
 
 /* Its process id, 0 when there is none. */
 pid_t ward_pid(const struct ward *ward);

@@ -85,7 +85,7 @@ supervise_configure_broker(const struct supervise_plan *plan,
 	};
 
 	chan_send(chan, MSG_SB_CONFIG, &config, NULL, 0);
-	hostwire_send(chan, plan->host, o, 1);
+	hostwire_send(chan, plan->host, o, plan->orders);
 	writer_clear(&listeners);
 	writer_clear(&topics);
 }
@@ -141,11 +141,14 @@ wire_send_certs(const struct host_listener *listener, struct chan *chan)
 
 void
 supervise_refresh_gateway(const struct supervise_plan *plan,
-    struct chan *chan)
+    struct chan *chan, unsigned int pool)
 {
 	size_t i;
 
 	for (i = 0; i < plan->nlisteners; i++) {
+		if (plan->host->listeners[i].pool != pool ||
+		    plan->host->listeners[i].retired)
+			continue;
 		wire_send_listener(&plan->host->listeners[i], chan, -1);
 		wire_send_certs(&plan->host->listeners[i], chan);
 	}
@@ -153,12 +156,16 @@ supervise_refresh_gateway(const struct supervise_plan *plan,
 
 /* The gateway knows that it has all listeners when its broker comes. */
 static void
-wire_send_listeners(const struct supervise_plan *plan, struct chan *chan)
+wire_send_listeners(const struct supervise_plan *plan, struct chan *chan,
+    unsigned int pool)
 {
 	size_t i;
 	int fd;
 
 	for (i = 0; i < plan->nlisteners; i++) {
+		if (plan->host->listeners[i].pool != pool ||
+		    plan->host->listeners[i].retired)
+			continue;
 		fd = fcntl(plan->listeners[i], F_DUPFD_CLOEXEC, 0);
 		if (fd == -1) {
 			log_warn("listener for a gateway");
@@ -171,8 +178,9 @@ wire_send_listeners(const struct supervise_plan *plan, struct chan *chan)
 
 void
 supervise_configure_gateway(const struct supervise_plan *plan,
-    struct chan *chan, unsigned int number)
+    struct chan *chan, unsigned int number, unsigned int number_of_pool)
 {
+	const struct host_pool *pool = &plan->host->pools[number_of_pool];
 	const struct options *o = plan->options;
 	struct writer topics;
 	struct fields_SG_CONFIG config = {
@@ -190,10 +198,10 @@ supervise_configure_gateway(const struct supervise_plan *plan,
 		.has_topics = o->trace.count > 0,
 		.syslog = options_syslog(o),
 		.has_syslog = true,
-		.uid = plan->host->pools[0].uid,
-		.has_uid = plan->host->pools[0].drop,
-		.gid = plan->host->pools[0].gid,
-		.has_gid = plan->host->pools[0].drop,
+		.uid = pool->uid,
+		.has_uid = pool->drop,
+		.gid = pool->gid,
+		.has_gid = pool->drop,
 	};
 
 	if (plan->gateway_root != NULL) {
@@ -202,13 +210,18 @@ supervise_configure_gateway(const struct supervise_plan *plan,
 	}
 	chan_send(chan, MSG_SG_CONFIG, &config, NULL, 0);
 	writer_clear(&topics);
-	wire_send_listeners(plan, chan);
+	wire_send_listeners(plan, chan, number_of_pool);
 }
 
 int
-supervise_join(struct chan *broker, struct chan *gateway, unsigned int number)
+supervise_join(struct chan *broker, struct chan *gateway, unsigned int number,
+    unsigned int pool)
 {
-	struct fields_SB_GATEWAY to_broker = { .gateway = number };
+	struct fields_SB_GATEWAY to_broker = {
+		.gateway = number,
+		.pool = pool,
+		.has_pool = true,
+	};
 	struct fields_NOTHING to_gateway = { 0 };
 	int pair[2];
 

@@ -122,6 +122,13 @@ void conf_init(const struct conf_key *keys, size_t n, void *dest);
 void conf_clear(const struct conf_key *keys, size_t n, void *dest);
 
 /*
+ * Whether two structs of one table hold the same under "key", which has no
+ * table of its own; and let them change places.
+ */
+int conf_equal(const struct conf_key *key, void *a, void *b);
+void conf_swap(const struct conf_key *key, void *a, void *b);
+
+/*
  * Take a command line (getopt_long(3); argv[0] is skipped).  A list given at
  * least once replaces what it held.  A value that cannot be taken is
  * reported and leaves the old one.  To let a command line win over a file

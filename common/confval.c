@@ -235,3 +235,43 @@ conf_clear(const struct conf_key *keys, size_t n, void *dest)
 		}
 	}
 }
+
+static int
+conf_list_equal(const struct conf_list *a, const struct conf_list *b)
+{
+	size_t i;
+
+	for (i = 0; i < a->count && i < b->count; i++)
+		if (strcmp(a->items[i], b->items[i]) != 0)
+			return 0;
+	return a->count == b->count;
+}
+
+int
+conf_equal(const struct conf_key *key, void *a, void *b)
+{
+	const char *x, *y;
+
+	if (conf_kinds[key->type].is_list)
+		return conf_list_equal(conf_field(key, a),
+		    conf_field(key, b));
+	if (key->type != CONF_STRING)
+		return memcmp(conf_field(key, a), conf_field(key, b),
+		    conf_kinds[key->type].size) == 0;
+	x = *(char **)conf_field(key, a);
+	y = *(char **)conf_field(key, b);
+	return x == NULL || y == NULL ? x == y : strcmp(x, y) == 0;
+}
+
+void
+conf_swap(const struct conf_key *key, void *a, void *b)
+{
+	unsigned char *x = conf_field(key, a), *y = conf_field(key, b), c;
+	size_t i;
+
+	for (i = 0; i < conf_kinds[key->type].size; i++) {
+		c = x[i];
+		x[i] = y[i];
+		y[i] = c;
+	}
+}

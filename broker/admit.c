@@ -90,6 +90,8 @@ judge_peer_uid(const struct visit *visit, struct admission *admission,
 		return refuse(refusal, 503, peeruid_verdict_text(verdict));
 	if (verdict != PEERUID_OK)
 		return refuse(refusal, 403, peeruid_verdict_text(verdict));
+	admission->whence.uid = uid;
+	admission->whence.has_uid = true;
 	tenant = tenant_of_uid(visit, uid);
 	if (tenant == NULL)
 		return refuse(refusal, 403,
@@ -133,8 +135,10 @@ admit_judge(struct broker *broker, uint32_t pool,
 {
 	struct visit visit = { .broker = broker, .msg = msg, .fd = fd };
 
+	memset(admission, 0, sizeof(*admission));
 	if (source_read(&visit.source, fd) == -1)
 		return refuse(refusal, 403, "not an accepted connection");
+	source_whence(&visit.source, &admission->whence);
 	visit.listener = find_listener(broker->order, &visit.source);
 	if (visit.listener == NULL || visit.listener->pool != pool)
 		return refuse(refusal, 403,

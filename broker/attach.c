@@ -28,12 +28,19 @@ struct pending {
 	uint32_t asked;		/* the gateway's number */
 };
 
+static const struct ident *
+resumed(const struct attach_request *request)
+{
+	return request->resumes ? &request->resume : NULL;
+}
+
 static void
 fail(const struct attach_request *request, enum proto_attach_failure reason)
 {
 	struct fields_BG_ATTACH_FAILED failed = { .reason = reason };
 
-	gate_attach_failed(request->gate, request->handle, &failed);
+	gate_attach_failed(request->gate, request->handle, resumed(request),
+	    &failed);
 }
 
 /* Its owner, and nobody else, is told what became of it. */
@@ -47,7 +54,8 @@ fail_unknown(struct broker *broker, const struct attach_request *request,
 
 	if (request->resumes && slot != REGISTRY_NO_SLOT)
 		session_obituary(broker, slot, &failed);
-	gate_attach_failed(request->gate, request->handle, &failed);
+	gate_attach_failed(request->gate, request->handle, resumed(request),
+	    &failed);
 }
 
 /* The registry has decided for the request. */
@@ -219,7 +227,8 @@ attach_request(struct broker *broker, const struct attach_request *request)
 		return;
 	session = &broker->sessions[slot];
 	if (request->takeover) {
-		session_take_over(session);
+		session_take_over(session, gate_admission(request->gate,
+		    request->handle));
 		if (decide(broker, request, &slot) ==
 		    REGISTRY_ATTACHED_ELSEWHERE)
 			fail(request, ATTACH_ELSEWHERE);
@@ -227,7 +236,8 @@ attach_request(struct broker *broker, const struct attach_request *request)
 	}
 	holder = gate_find(broker, session_record(session)->gateway);
 	if (holder == NULL || session_data_ended(session)) {
-		session_detach(session, session_record(session)->generation);
+		session_detach(session, session_record(session)->generation,
+		    "the client had gone");
 		if (decide(broker, request, &slot) ==
 		    REGISTRY_ATTACHED_ELSEWHERE)
 			fail(request, ATTACH_ELSEWHERE);
@@ -248,7 +258,8 @@ settle(struct broker *broker, struct pending *pending, bool gone)
 	record = registry_get(broker->registry, slot);
 	/* By now the slot may be another session's. */
 	if (gone && record != NULL && ident_equal(&record->id, &request.resume))
-		session_detach(&broker->sessions[slot], generation);
+		session_detach(&broker->sessions[slot], generation,
+		    "the client had gone");
 	/* The holder may have left by itself meanwhile. */
 	if (broker->stopping)
 		fail(&request, ATTACH_STOPPING);

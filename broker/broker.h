@@ -14,6 +14,7 @@
 
 #include "broker/cgroup.h"
 #include "broker/registry.h"
+#include "broker/trail.h"
 #include "common/pidset.h"
 #include "common/proto.h"
 
@@ -69,6 +70,7 @@ struct session {
 	int data;		/* owned; runner's end, kept; or -1 */
 	struct cgroup_session cgroup;	/* owned */
 	char *failure;		/* owned; why no runner could be started */
+	struct trail_session trail;
 	bool live;
 	bool is_leaving;
 	bool is_idle;		/* detached, and never had any work */
@@ -92,6 +94,7 @@ struct broker {
 	struct session *sessions;	/* by slot */
 	struct session_list idle;	/* those, the longest detached first */
 	struct cgroup *cgroup;
+	struct trail trail;
 	struct gate_list gates;
 	uint32_t last_gate;
 
@@ -175,9 +178,11 @@ int session_attach(struct session *session, struct gate *gate,
 
 /*
  * End that attachment, unless it is not the present one.  Work that arrived
- * on a data end which nobody has read is still carried out.
+ * on a data end which nobody has read is still carried out.  "why" is for
+ * the audit trail.
  */
-void session_detach(struct session *session, uint64_t generation);
+void session_detach(struct session *session, uint64_t generation,
+    const char *why);
 
 /*
  * Make room for another session: the one that has been detached longest of
@@ -215,7 +220,8 @@ void session_obituary(struct broker *broker, uint32_t slot,
 /*
  * Take an attached session from its holder, who is told; as a detach ends it.
  */
-void session_take_over(struct session *session);
+void session_take_over(struct session *session,
+    const struct admission *taker);
 
 /* The registry may have another deadline now. */
 void sessions_rearm(struct broker *broker);
@@ -248,11 +254,18 @@ struct attach_request {
 	bool takeover;
 };
 
-/* How it came out: told to the gate, and to the connection's record. */
+/*
+ * How it came out: told to the gate, and to the connection's record.
+ * "resume" is the session that was asked for, or NULL.
+ */
 void gate_attached(struct gate *gate, uint64_t handle,
     struct session *session, int fd);
 void gate_attach_failed(struct gate *gate, uint64_t handle,
-    struct fields_BG_ATTACH_FAILED *failed);
+    const struct ident *resume, struct fields_BG_ATTACH_FAILED *failed);
+
+/* Who the connection is. */
+const struct admission *gate_admission(const struct gate *gate,
+    uint64_t handle);
 
 void attach_request(struct broker *broker,
     const struct attach_request *request);
@@ -299,6 +312,9 @@ void run_start(struct session *session);
 /* Hand over the data socket of a generation; "fd" is owned. */
 void run_attachment(struct run *run, uint64_t generation, int fd);
 void run_end(struct run *run, enum proto_end reason, uint64_t grace_ms);
+
+/* What it is to tell for the audit trail is another now. */
+void run_report(struct run *run);
 
 /* SIGKILL, by whatever reaches. */
 void run_kill(struct run *run);

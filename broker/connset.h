@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 
+#include "broker/auth/source.h"
 #include "broker/slotindex.h"
 
 #define CONNSET_MAX 32768
@@ -24,6 +25,7 @@ struct admission {
 	uint64_t listener;	/* its number */
 	uint64_t proof;		/* tells proofs of one way apart */
 	uint32_t way;		/* ADMIT_ bit */
+	struct whence whence;	/* also known of who was refused */
 };
 
 struct conn {

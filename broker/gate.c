@@ -63,7 +63,8 @@ detach_all(struct gate *gate)
 	while ((slot = registry_held_by(broker->registry, gate->number,
 		    slot)) != REGISTRY_NO_SLOT) {
 		record = registry_get(broker->registry, slot);
-		session_detach(&broker->sessions[slot], record->generation);
+		session_detach(&broker->sessions[slot], record->generation,
+		    "its gateway has gone");
 		slot++;
 	}
 }
@@ -145,6 +146,7 @@ gate_on_admit(void *arg, const union proto_any *msg, struct chan_fds *fds)
 	if (!admit_judge(gate->broker, gate->pool, &msg->GB_ADMIT,
 		fds->fd[0], &admission, &refusal) ||
 	    (conn = connset_add(&gate->conns, admitted.handle)) == NULL) {
+		trail_refused(gate->broker, &admission, &refusal);
 		send_refused(gate, admitted.handle, &refusal);
 		return;
 	}
@@ -176,7 +178,8 @@ gate_on_leave(void *arg, const union proto_any *msg, struct chan_fds *fds)
 		attach_forget(gate->broker, gate, conn->handle, false);
 	session = conn_session(gate, conn);
 	if (session != NULL)
-		session_detach(session, session_record(session)->generation);
+		session_detach(session, session_record(session)->generation,
+		    "the client has left");
 	connset_remove(&gate->conns, msg->HANDLE.handle);
 }
 
@@ -252,9 +255,15 @@ gate_on_attach(void *arg, const union proto_any *msg, struct chan_fds *fds)
 	if (attach->has_resume &&
 	    ident_parse(&request.resume, (const char *)attach->resume.p,
 		attach->resume.len) == -1)
-		gate_attach_failed(gate, attach->handle, &unknown);
+		gate_attach_failed(gate, attach->handle, NULL, &unknown);
 	else
 		attach_request(gate->broker, &request);
+}
+
+const struct admission *
+gate_admission(const struct gate *gate, uint64_t handle)
+{
+	return &connset_find(&gate->conns, handle)->admission;
 }
 
 void
@@ -290,6 +299,7 @@ gate_attached(struct gate *gate, uint64_t handle, struct session *session,
 
 	conn->state = CONN_ATTACHED;
 	conn->slot = session_slot(session);
+	trail_attached(session, &conn->admission);
 	log_debug("session", "%s attached, generation %llu", text,
 	    (unsigned long long)record->generation);
 	chan_send(gate->chan, MSG_BG_ATTACHED, &attached, &fd, 1);
@@ -297,10 +307,12 @@ gate_attached(struct gate *gate, uint64_t handle, struct session *session,
 
 void
 gate_attach_failed(struct gate *gate, uint64_t handle,
-    struct fields_BG_ATTACH_FAILED *failed)
+    const struct ident *resume, struct fields_BG_ATTACH_FAILED *failed)
 {
 	struct conn *conn = connset_find(&gate->conns, handle);
 
+	trail_attach_refused(gate->broker, &conn->admission, resume,
+	    failed->reason);
 	failed->handle = handle;
 	conn->state = CONN_IDLE;
 	chan_send(gate->chan, MSG_BG_ATTACH_FAILED, failed, NULL, 0);
@@ -335,7 +347,7 @@ gate_on_detach(void *arg, const union proto_any *msg, struct chan_fds *fds)
 	/* Somebody else's is not this gateway's to detach. */
 	if (record != NULL && record->gateway == gate->number)
 		session_detach(&broker->sessions[slot],
-		    msg->ATTACHMENT.generation);
+		    msg->ATTACHMENT.generation, "the client has left");
 }
 
 static void

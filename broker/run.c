@@ -132,7 +132,8 @@ run_on_detached(void *arg, const union proto_any *msg, struct chan_fds *fds)
 	struct run *run = arg;
 
 	(void)fds;
-	session_detach(run->session, msg->GENERATION.generation);
+	session_detach(run->session, msg->GENERATION.generation,
+	    "the client has left");
 }
 
 static void
@@ -153,11 +154,21 @@ run_on_ended(void *arg, const union proto_any *msg, struct chan_fds *fds)
 	/* Its exit follows; the deadline of the end watches over that. */
 }
 
+static void
+run_on_event(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	struct run *run = arg;
+
+	(void)fds;
+	trail_event(run->session, &msg->RB_EVENT);
+}
+
 static const struct chan_handler handlers[] = {
 	{ MSG_RB_HELLO, run_on_hello },
 	{ MSG_RB_FAILED, run_on_failed },
 	{ MSG_RB_DETACHED, run_on_detached },
 	{ MSG_RB_ENDED, run_on_ended },
+	{ MSG_RB_EVENT, run_on_event },
 };
 
 static const struct chan_ops run_ops = {
@@ -208,6 +219,8 @@ send_config(struct run *run)
 		.log_level = settings->log_level,
 		.syslog = settings->syslog,
 		.has_syslog = true,
+		.report = trail_report(session->broker),
+		.has_report = true,
 	};
 	struct writer limits;
 
@@ -368,6 +381,17 @@ run_end(struct run *run, enum proto_end reason, uint64_t grace_ms)
 
 	if (run->chan != NULL)
 		chan_send(run->chan, MSG_BR_END, &end, NULL, 0);
+}
+
+void
+run_report(struct run *run)
+{
+	struct fields_BR_REPORT report = {
+		.report = trail_report(run->session->broker),
+	};
+
+	if (run->chan != NULL)
+		chan_send(run->chan, MSG_BR_REPORT, &report, NULL, 0);
 }
 
 void

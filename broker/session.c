@@ -73,7 +73,8 @@ first_byte_cb(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (n == 0)
-		session_detach(session, session_record(session)->generation);
+		session_detach(session, session_record(session)->generation,
+		    "the client has left");
 	else if (n > 0)
 		run_start(session);
 }
@@ -179,7 +180,7 @@ session_attach(struct session *session, struct gate *gate, uint64_t handle)
 	if (fd == -1) {
 		saved = errno;
 		session->gate = NULL;
-		session_detach(session, generation);
+		session_detach(session, generation, "no data socket");
 		errno = saved;
 	}
 	sessions_rearm(session->broker);
@@ -196,13 +197,14 @@ unbind(struct session *session)
 }
 
 void
-session_detach(struct session *session, uint64_t generation)
+session_detach(struct session *session, uint64_t generation, const char *why)
 {
 	struct broker *broker = session->broker;
 
 	if (registry_detach(broker->registry, session_slot(session),
 		generation, clock_ms()) != REGISTRY_DONE)
 		return;
+	trail_detached(session, generation, why);
 	unbind(session);
 	sessions_rearm(broker);
 	/* Whole requests may have come before the end did. */
@@ -283,12 +285,13 @@ session_obituary(struct broker *broker, uint32_t slot,
 }
 
 void
-session_take_over(struct session *session)
+session_take_over(struct session *session, const struct admission *taker)
 {
 	uint64_t generation = session_record(session)->generation;
 
+	trail_takeover(session, taker);
 	session_tell_gone(session, generation, GONE_REPLACED);
-	session_detach(session, generation);
+	session_detach(session, generation, "taken over");
 }
 
 /* The registry says that it ends: tell all who are concerned. */
@@ -343,6 +346,7 @@ session_ended(struct session *session)
 	free(session->failure);
 	session->failure = NULL;
 	cgroup_remove(text, &session->cgroup);
+	trail_ended(session);
 	order_release(broker->order, session->tenant);
 	session->tenant = NULL;
 	registry_ended(broker->registry, session_slot(session), clock_ms(),
@@ -363,9 +367,10 @@ expire(struct broker *broker, uint64_t now)
 		if (was == REGISTRY_STATE_TOMBSTONE)
 			continue;
 		session = &broker->sessions[slot];
-		if (was == REGISTRY_STATE_DETACHED)
+		if (was == REGISTRY_STATE_DETACHED) {
+			trail_expired(session);
 			leave(session, 0);
-		else if (session->run != NULL)
+		} else if (session->run != NULL)
 			run_kill(session->run);
 	}
 }

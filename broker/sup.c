@@ -187,8 +187,15 @@ sup_on_commit(void *arg, const union proto_any *msg, struct chan_fds *fds)
 		taken.has_text = true;
 		taken.text = span_str(broker->staged_wrong);
 	}
+	trail_reloaded(broker, broker->staged_wrong);
 	broker->staged_wrong = NULL;
 	chan_send(broker->superior, MSG_BS_TAKEN, &taken, NULL, 0);
+}
+
+static void
+sup_on_audit(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	trail_direct(arg, &msg->SB_AUDIT, fds);
 }
 
 static void
@@ -237,6 +244,7 @@ static const struct chan_handler handlers[] = {
 	{ MSG_SB_LISTENER, sup_on_listener },
 	{ MSG_SB_TENANT, sup_on_tenant },
 	{ MSG_SB_COMMIT, sup_on_commit },
+	{ MSG_SB_AUDIT, sup_on_audit },
 	{ MSG_SB_GATEWAY, sup_on_gateway },
 	{ MSG_SB_PING, sup_on_ping },
 	{ MSG_SB_STOP, sup_on_stop },
@@ -330,7 +338,8 @@ broker_init(struct broker *broker, int control)
 	    broker);
 	if (broker->stop_timer == NULL || broker->term_event == NULL ||
 	    event_add(broker->term_event, NULL) == -1 ||
-	    attach_init(broker) == -1 || sweep_init(broker) == -1)
+	    trail_init(broker) == -1 || attach_init(broker) == -1 ||
+	    sweep_init(broker) == -1)
 		return -1;
 	broker->superior = chan_new(broker->base, control, ROLE_BROKER,
 	    ROLE_SUPERVISOR, &sup_ops, broker);
@@ -346,6 +355,7 @@ broker_clear(struct broker *broker)
 	sweep_clear(broker);
 	cgroup_free(broker->cgroup);
 	chan_free(broker->superior);
+	trail_clear(broker);
 	peeruid_free(broker->peeruid);
 	order_free(broker->staged);
 	order_free(broker->order);

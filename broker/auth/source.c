@@ -4,9 +4,11 @@
 
 #include <sys/socket.h>
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -82,4 +84,33 @@ source_read(struct source *source, int fd)
 		return read_local(source, (const struct sockaddr_un *)&server,
 		    server_len, client_len, fd);
 	return read_tcp(source, &server, &client, fd);
+}
+
+void
+source_whence(const struct source *source, struct whence *whence)
+{
+	memset(whence, 0, sizeof(*whence));
+	whence->client = source->client;
+	whence->uid = source->uid;
+	whence->is_known = true;
+	whence->is_local = source->is_local;
+	whence->has_uid = source->is_local;
+}
+
+const char *
+whence_print(const struct whence *whence, char *out)
+{
+	bool six = whence->client.family == AF_INET6;
+	char address[INET6_ADDRSTRLEN];
+
+	if (!whence->is_known || whence->is_local)
+		snprintf(out, WHENCE_SIZE, "%s",
+		    whence->is_known ? "unix" : "unknown");
+	else if (inet_ntop(whence->client.family, whence->client.address,
+		address, sizeof(address)) == NULL)
+		snprintf(out, WHENCE_SIZE, "unknown");
+	else
+		snprintf(out, WHENCE_SIZE, six ? "[%s]:%u" : "%s:%u", address,
+		    (unsigned int)ntohs(whence->client.port));
+	return out;
 }

@@ -28,4 +28,22 @@ struct source {
  */
 int source_read(struct source *source, int fd);
 
+/* What is worth keeping of that for as long as the connection lasts. */
+struct whence {
+	struct peeruid_end client;	/* TCP */
+	uid_t uid;			/* who is there, if that is known */
+	bool is_known;
+	bool is_local;
+	bool has_uid;
+};
+
+void source_whence(const struct source *source, struct whence *whence);
+
+/*
+ * As people write it: ADDRESS:PORT, "unix", or "unknown".  Returns "out" of
+ * WHENCE_SIZE bytes.
+ */
+#define WHENCE_SIZE 64
+const char *whence_print(const struct whence *whence, char *out);
+
 #endif

@@ -75,6 +75,7 @@ child_free(struct child *child)
 	child_event_free(&child->retention);
 	child_event_free(&child->deadline);
 	free(child->program);
+	writer_clear(&child->argv);
 	writeid_clear(&child->write_ids);
 	outlog_free(child->log);
 	free(child->id);
@@ -259,6 +260,7 @@ child_on_exit(struct child *child, int status)
 	child->denied = child->boxed && denial_suspected(child->log,
 	    child->exit_code);
 	child_event_free(&child->deadline);
+	report_exit(child);
 	child->exit_seq = outlog_event(child->log);
 	attach_exited(child);
 	input_close(child);
@@ -358,8 +360,10 @@ child_terminate(struct child *child, uint64_t grace_ms)
 		return false;
 	child->terminated = true;
 	if (grace_ms == 0 || child_limit(child, grace_ms) == -1) {
+		report_signal(child, SIGKILL);
 		child_signal(child, SIGKILL);
 	} else {
+		report_signal(child, SIGTERM);
 		child_signal(child, SIGTERM);
 		/* One that is stopped would not see it. */
 		child_signal(child, SIGCONT);

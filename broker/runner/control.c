@@ -37,6 +37,7 @@ control_on_config(void *arg, const union proto_any *msg,
 	runner->window = config->window;
 	runner->retain_bytes = (size_t)config->retain_bytes;
 	runner->max_processes = config->max_processes;
+	runner->report = (enum proto_report)config->report;
 	runner->shell = strndup((const char *)config->shell_path.p,
 	    config->shell_path.len);
 	if (runner->shell == NULL)
@@ -76,6 +77,16 @@ control_on_detach(void *arg, const union proto_any *msg,
 }
 
 static void
+control_on_report(void *arg, const union proto_any *msg,
+    struct chan_fds *fds)
+{
+	struct runner *runner = arg;
+
+	(void)fds;
+	runner->report = (enum proto_report)msg->BR_REPORT.report;
+}
+
+static void
 control_on_end(void *arg, const union proto_any *msg, struct chan_fds *fds)
 {
 	struct runner *runner = arg;
@@ -102,6 +113,7 @@ static const struct chan_handler handlers[] = {
 	{ MSG_BR_ATTACHMENT, control_on_attachment },
 	{ MSG_BR_DETACH, control_on_detach },
 	{ MSG_BR_END, control_on_end },
+	{ MSG_BR_REPORT, control_on_report },
 };
 
 const struct chan_ops control_ops = {

@@ -107,6 +107,7 @@ struct child {
 	uint64_t serial;		/* the first is 1 */
 	uint64_t started_ms;		/* since the Epoch */
 	char *program;			/* as asked for, cut; or NULL */
+	struct writer argv;		/* to be reported; mostly empty */
 	uint64_t generation;		/* of the attachment that started it */
 	struct digest digest;		/* of what it asked for */
 	bool tty;
@@ -223,6 +224,8 @@ struct runner {
 	uint64_t retention_ms, hold_ms, window;
 	size_t retain_bytes;
 	uint32_t max_processes;
+	enum proto_report report;
+	uint64_t untold;		/* events that found no room */
 	char *shell;
 };
 
@@ -379,6 +382,16 @@ void workers_detach(struct runner *runner);
 void workers_forget(struct runner *runner, const struct worker *worker);
 void workers_free(struct runner *runner);
 void workers_spare_cb(int fd, short what, void *arg);
+
+/*
+ * report.c: what the broker wants to know for the audit trail, if anything.
+ * What would have to wait is not told.
+ */
+/* Keep what report_start() will need of the arguments. */
+void report_prepare(struct child *child, struct span argv);
+void report_start(struct child *child);
+void report_signal(const struct child *child, int signo);
+void report_exit(const struct child *child);
 
 /*
  * list.c: process/list; and, for when the session has ended, the newest of

@@ -77,8 +77,10 @@ serve_signal(struct attach *attach, const struct call *call,
 		    "unknown signal");
 		return;
 	}
-	if (child != NULL)
+	if (child != NULL) {
+		report_signal(child, signo);
 		child_signal(child, signo);
+	}
 	attach_result(attach, call, MSG_GR_SIGNAL, &result);
 }
 

@@ -173,6 +173,7 @@ describe(struct child *child, const struct fields_GR_START *msg)
 		child->program = strndup((const char *)program.p,
 		    program.len < PROGRAM_SHOWN ? program.len :
 		    PROGRAM_SHOWN);
+	report_prepare(child, msg->argv);
 }
 
 /* The process, or what will be it. */
@@ -342,8 +343,10 @@ start_process(struct attach *attach, const struct call *call,
 	} else if (start_checked(attach, call, msg, &digest, &refusal) ==
 	    0) {
 		child = table_find_id(attach->runner, msg->process_id);
-		if (child->starting == NULL)
+		if (child->starting == NULL) {
+			report_start(child);
 			starting_answer(attach, call, child, false);
+		}
 	} else if (refusal.error == 0)
 		attach_error(attach, call, MSG_GR_START, refusal.code, "%s",
 		    refusal.what);

@@ -79,6 +79,7 @@ starting_ran(struct starting *starting)
 	bool exited = starting->exited;
 	int status = starting->status;
 
+	report_start(child);
 	if (attach != NULL)
 		starting_answer(attach, &starting->call, child,
 		    starting->repeated);

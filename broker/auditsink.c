@@ -137,7 +137,7 @@ write_syslog(struct auditsink *sink, const char *bytes, size_t len)
 	struct iovec iov[2] = { { head, 0 },
 		{ (void *)(uintptr_t)bytes, len - 1 } };
 	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
-	time_t now = time(NULL);
+	time_t now = (time_t)(clock_wall_ms() / 1000);
 	struct tm tm;
 	int n;
 

@@ -174,6 +174,8 @@ serve(struct supervise_plan *plan)
 	size_t i;
 
 	find_programs(plan);
+	if (supervise_open_audit(plan) == -1)
+		exit(1);
 	rundir = open_rundir(plan);
 	/* From here on nothing may end us before the directory is removed. */
 	if (settle_gateway_root(plan, rundir) == 0 &&
@@ -195,7 +197,8 @@ main(int argc, char **argv)
 {
 	struct conf_errors errors = { .report = complain };
 	struct reload reload = { .argc = argc, .argv = argv };
-	struct supervise_plan plan = { .reload = &reload, .orders = 1 };
+	struct supervise_plan plan = { .reload = &reload, .orders = 1,
+		.audit = -1 };
 	const struct options *o;
 	int status = 0;
 

@@ -168,9 +168,19 @@ host_take_audit(struct host_check *c)
 {
 	const struct host_audit_keys *keys = &c->o->audit;
 	struct host *host = c->host;
+	const char *file = c->o->audit_file;
 
 	host->audit = (enum proto_audit)keys->to;
 	host->audit_arguments = keys->arguments;
+	/* The command line wins. */
+	if (file != NULL) {
+		host->audit = AUDIT_FILE;
+		host->audit_path = xstrdup(file);
+		if (file[0] != '/')
+			host_wrong(c, "audit-file", "must be an absolute "
+			    "path, not \"%.80s\"", file);
+		return;
+	}
 	if (keys->to != AUDIT_FILE) {
 		if (keys->file != NULL)
 			host_wrong(c, "audit.file", "goes with \"to\": "

@@ -149,6 +149,10 @@ const struct conf_key options_keys[] = {
 	    AT(libexec_dir), .value = "DIR",
 	    .help = "Where the other programs are (default the build tree "
 	    "that holdfastd\nruns from, else " LIBEXECDIR ")." },
+	{ .name = "audit-file", .type = CONF_STRING, .flags = CONF_ARGS_ONLY,
+	    AT(audit_file), .value = "FILE",
+	    .help = "Append the audit trail to this file, opened again on "
+	    "SIGHUP; see\nholdfast-audit(5)." },
 	{ .name = "config", .type = CONF_STRING, .flags = CONF_ARGS_ONLY,
 	    AT(config), .value = "FILE",
 	    .help = "Read these options from a JSON file with comments; the "

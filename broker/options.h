@@ -59,6 +59,7 @@ struct options {
 	char *gateway_user;
 	char *runtime_dir;		/* NULL: rundir_choose() decides */
 	char *libexec_dir;		/* NULL: programs_find() decides */
+	char *audit_file;		/* NULL: as the file says */
 	char *config;			/* NULL: none */
 	int log;			/* enum options_log */
 	int check;

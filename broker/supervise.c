@@ -392,6 +392,15 @@ supervise_pass_on(struct supervisor *s)
 		supervise_reloaded(s);
 }
 
+/* The file of the audit trail may have been moved away. */
+static void
+supervise_rotate(struct supervisor *s)
+{
+	if (supervise_open_audit(s->plan) == 0 &&
+	    ward_state(s->broker) == WARD_UP && ward_chan(s->broker) != NULL)
+		supervise_direct_audit(s->plan, ward_chan(s->broker));
+}
+
 static void
 supervise_hup_cb(evutil_socket_t signo, short what, void *arg)
 {
@@ -403,6 +412,7 @@ supervise_hup_cb(evutil_socket_t signo, short what, void *arg)
 	if (s->stage != SUPERVISE_SERVING)
 		return;
 	if (s->plan->options->config == NULL) {
+		supervise_rotate(s);
 		log_info("no configuration file that could be read again");
 		return;
 	}
@@ -414,9 +424,11 @@ supervise_hup_cb(evutil_socket_t signo, short what, void *arg)
 	s->reloading = 1;
 	if (reload_take(s->plan->reload, &s->plan->options,
 	    &s->plan->host) == -1) {
+		supervise_rotate(s);
 		supervise_reloaded(s);
 		return;
 	}
+	supervise_rotate(s);
 	s->plan->orders++;
 	supervise_pass_on(s);
 }

@@ -27,6 +27,7 @@ struct supervise_plan {
 	uint64_t orders;		/* how often the broker was told */
 	int *listeners;	/* of the host's; closed and -1 when we stop */
 	size_t nlisteners;
+	int audit;	/* the file of the audit trail, or -1 */
 	char *programs[PROGRAM_COUNT];		/* absolute paths */
 	const char *runtime_dir;
 	const char *gateway_root;		/* chroot, NULL: none */
@@ -55,6 +56,16 @@ void supervise_configure_gateway(const struct supervise_plan *plan,
  */
 void supervise_refresh_gateway(const struct supervise_plan *plan,
     struct chan *chan, unsigned int pool);
+
+/*
+ * Open the file of the audit trail if there is to be one, instead of the one
+ * that is open.  Returns 0, or -1 after saying why, and nothing has changed.
+ */
+int supervise_open_audit(struct supervise_plan *plan);
+
+/* Tell the broker where the audit trail goes. */
+void supervise_direct_audit(const struct supervise_plan *plan,
+    struct chan *chan);
 
 /*
  * Give both an end of a new control channel between them.  Returns 0, or -1

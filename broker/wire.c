@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "broker/auditfile.h"
 #include "broker/hostconf.h"
 #include "broker/hostwire.h"
 #include "broker/listen.h"
@@ -52,6 +53,44 @@ wire_listeners(const struct supervise_plan *plan, struct writer *w)
 	return (struct span){ w->p, w->len };
 }
 
+int
+supervise_open_audit(struct supervise_plan *plan)
+{
+	char why[AUDITFILE_WHY];
+	int fd = -1;
+
+	if (plan->host->audit == AUDIT_FILE) {
+		fd = auditfile_open(plan->host->audit_path, why);
+		if (fd == -1) {
+			log_warnx("audit trail: %s", why);
+			return -1;
+		}
+	}
+	unix_close(&plan->audit);
+	plan->audit = fd;
+	return 0;
+}
+
+void
+supervise_direct_audit(const struct supervise_plan *plan, struct chan *chan)
+{
+	struct fields_SB_AUDIT m = {
+		.audit_to = plan->host->audit,
+		.audit_argv = plan->host->audit_arguments,
+		.has_audit_argv = true,
+	};
+	int fd = -1;
+
+	if (m.audit_to == AUDIT_FILE) {
+		fd = fcntl(plan->audit, F_DUPFD_CLOEXEC, 0);
+		if (fd == -1) {
+			log_warn("audit trail");
+			return;
+		}
+	}
+	chan_send(chan, MSG_SB_AUDIT, &m, &fd, fd == -1 ? 0 : 1);
+}
+
 void
 supervise_configure_broker(const struct supervise_plan *plan,
     struct chan *chan)
@@ -85,6 +124,7 @@ supervise_configure_broker(const struct supervise_plan *plan,
 	};
 
 	chan_send(chan, MSG_SB_CONFIG, &config, NULL, 0);
+	supervise_direct_audit(plan, chan);
 	hostwire_send(chan, plan->host, o, plan->orders);
 	writer_clear(&listeners);
 	writer_clear(&topics);

@@ -43,6 +43,20 @@ fail(const struct attach_request *request, enum proto_attach_failure reason)
 	    &failed);
 }
 
+static void
+fail_limit(const struct attach_request *request,
+    const struct budget_refusal *refusal)
+{
+	char text[BUDGET_TEXT_SIZE];
+	struct fields_BG_ATTACH_FAILED failed = {
+		.reason = ATTACH_LIMIT,
+		.has_text = true,
+		.text = span_str(budget_refusal_text(refusal, text)),
+	};
+
+	gate_attach_failed(request->gate, request->handle, &failed);
+}
+
 /* Its owner, and nobody else, is told what became of it. */
 static void
 fail_unknown(struct broker *broker, const struct attach_request *request,
@@ -102,24 +116,73 @@ may_have(const struct broker *broker, const struct attach_request *request,
 	    session_has_owner(&broker->sessions[found]);
 }
 
+/* What all sessions together may have of it, whatever the budgets say. */
+static void
+registry_is_full(const struct broker *broker, struct budget_refusal *refusal)
+{
+	*refusal = (struct budget_refusal){
+		.whose = broker->budget.whose,
+		.budget = BUDGET_SESSIONS,
+		.limit = broker->settings.max_sessions,
+	};
+}
+
+/* Whether another attachment has its place. */
+static bool
+has_room(const struct broker *broker, const struct tenant *tenant,
+    struct budget_refusal *refusal)
+{
+	uint64_t now = clock_ms();
+
+	return budget_has(&tenant->account, &broker->budget,
+	    BUDGET_ATTACHMENTS, 1, now, refusal) &&
+	    budget_has(&tenant->account, &broker->budget,
+	    BUDGET_FLIGHT_BYTES, SESSION_FLIGHT, now, refusal);
+}
+
+static enum registry_verdict
+resume(struct broker *broker, const struct attach_request *request,
+    const struct tenant *tenant, uint32_t *slot,
+    struct budget_refusal *refusal)
+{
+	uint32_t found = registry_find(broker->registry, &request->resume);
+	const struct session *session = found == REGISTRY_NO_SLOT ? NULL :
+	    &broker->sessions[found];
+
+	/* Whose attachment it takes over makes room by that. */
+	if (session != NULL && session->live && session->tenant == tenant &&
+	    !session->is_counted && !has_room(broker, tenant, refusal))
+		return REGISTRY_FULL;
+	return registry_resume(broker->registry, &request->claim,
+	    &request->resume, clock_ms(), slot);
+}
+
 static enum registry_verdict
 ask_registry(struct broker *broker, const struct attach_request *request,
-    uint32_t *slot)
+    uint32_t *slot, struct budget_refusal *refusal)
 {
+	struct tenant *tenant = order_tenant(broker->order,
+	    request->claim.principal);
 	enum registry_verdict verdict;
 	struct ident id;
 
 	if (!may_have(broker, request, slot))
 		return REGISTRY_UNKNOWN;
 	if (request->resumes)
-		return registry_resume(broker->registry, &request->claim,
-		    &request->resume, clock_ms(), slot);
+		return resume(broker, request, tenant, slot, refusal);
+	if (!has_room(broker, tenant, refusal))
+		return REGISTRY_FULL;
+	if (!budget_has(&tenant->account, &broker->budget, BUDGET_SESSIONS, 1,
+		clock_ms(), refusal) && !session_give_way(broker, tenant))
+		return REGISTRY_FULL;
 	ident_make(&id);
 	verdict = registry_attach(broker->registry, &request->claim, &id,
 	    clock_ms(), slot);
-	if (verdict == REGISTRY_FULL && session_give_way(broker))
+	if (verdict == REGISTRY_FULL && session_give_way(broker, tenant))
 		verdict = registry_attach(broker->registry, &request->claim,
 		    &id, clock_ms(), slot);
+	if (verdict == REGISTRY_FULL)
+		registry_is_full(broker, refusal);
 	return verdict;
 }
 
@@ -138,9 +201,10 @@ static enum registry_verdict
 decide(struct broker *broker, const struct attach_request *request,
     uint32_t *slot)
 {
+	struct budget_refusal refusal;
 	enum registry_verdict verdict;
 
-	verdict = ask_registry(broker, request, slot);
+	verdict = ask_registry(broker, request, slot, &refusal);
 	switch (verdict) {
 	case REGISTRY_DONE:
 	case REGISTRY_REPEATED:
@@ -150,6 +214,9 @@ decide(struct broker *broker, const struct attach_request *request,
 		break;
 	case REGISTRY_UNKNOWN:
 		fail_unknown(broker, request, *slot);
+		break;
+	case REGISTRY_FULL:
+		fail_limit(request, &refusal);
 		break;
 	default:
 		fail(request, failures[verdict]);
@@ -215,12 +282,20 @@ ask_holder(struct broker *broker, const struct attach_request *request,
 void
 attach_request(struct broker *broker, const struct attach_request *request)
 {
+	struct budget_refusal refusal;
 	struct session *session;
+	struct tenant *tenant;
 	struct gate *holder;
 	uint32_t slot;
 
 	if (broker->stopping) {
 		fail(request, ATTACH_STOPPING);
+		return;
+	}
+	tenant = order_tenant(broker->order, request->claim.principal);
+	if (tenant != NULL && !budget_take(&tenant->account, &broker->budget,
+		BUDGET_ATTACHES, 1, clock_ms(), &refusal)) {
+		fail_limit(request, &refusal);
 		return;
 	}
 	if (decide(broker, request, &slot) != REGISTRY_ATTACHED_ELSEWHERE)

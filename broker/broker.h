@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "broker/cgroup.h"
+#include "broker/lend.h"
 #include "broker/registry.h"
 #include "broker/trail.h"
 #include "common/pidset.h"
@@ -71,6 +72,7 @@ struct session {
 	struct cgroup_session cgroup;	/* owned */
 	char *failure;		/* owned; why no runner could be started */
 	struct trail_session trail;
+	bool is_counted;	/* as an attachment, in budgets */
 	bool live;
 	bool is_leaving;
 	bool is_idle;		/* detached, and never had any work */
@@ -84,6 +86,9 @@ struct broker {
 	struct event_base *base;
 	struct chan *superior;
 	struct settings settings;
+	struct budget_account budget;	/* the host's */
+	struct leases leases;
+	struct event *lease_timer;
 	struct order *order;	/* in force; NULL before the first */
 	unsigned int powers;	/* that were kept; see powers.h */
 	struct order *staged;	/* being built; NULL when it is wrong */
@@ -163,6 +168,9 @@ void sessions_clear(struct broker *broker);
 /* The session of a slot that the registry has just given or given again. */
 struct session *session_open(struct broker *broker, uint32_t slot);
 
+/* Of each attachment, the bytes that may be in flight. */
+#define SESSION_FLIGHT PROTO_WINDOW
+
 /* Whether its owner is still one, and the user that it was. */
 bool session_has_owner(const struct session *session);
 uint32_t session_slot(const struct session *session);
@@ -185,10 +193,10 @@ void session_detach(struct session *session, uint64_t generation,
     const char *why);
 
 /*
- * Make room for another session: the one that has been detached longest of
- * those that never had any work ends.  False if there is none.
+ * Make room for another session of the tenant: the one that has been detached
+ * longest of its sessions without any work ends.  False if there is none.
  */
-bool session_give_way(struct broker *broker);
+bool session_give_way(struct broker *broker, const struct tenant *tenant);
 
 /* Whether the gateway has closed its end of a data socket kept here. */
 bool session_data_ended(const struct session *session);

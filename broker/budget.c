@@ -34,26 +34,15 @@ budget_init(struct budget_account *account, const char *whose)
 	account->whose = whose;
 }
 
-int
-budget_set_limits(struct budget_account *account, struct span budgets)
+void
+budget_set_limits(struct budget_account *account,
+    const uint64_t limits[BUDGET_COUNT])
 {
-	uint64_t limit[BUDGET_COUNT] = { 0 }, value;
-	struct cursor c;
-	struct span item;
-	uint32_t budget;
+	size_t i;
 
-	while (proto_list_next(&budgets, &item)) {
-		cursor_init(&c, item.p, item.len);
-		budget = cursor_u32(&c);
-		value = cursor_u64(&c);
-		if (!cursor_done(&c) || budget >= BUDGET_COUNT ||
-		    names[budget] == NULL)
-			return -1;
-		limit[budget] = value < BUDGET_LIMIT_MAX ? value :
+	for (i = 0; i < BUDGET_COUNT; i++)
+		account->limit[i] = limits[i] < BUDGET_LIMIT_MAX ? limits[i] :
 		    BUDGET_LIMIT_MAX;
-	}
-	memcpy(account->limit, limit, sizeof(limit));
-	return 0;
 }
 
 /* What has not come back of a rate by now, in thousandths. */
@@ -143,11 +132,11 @@ retry_after(const struct budget_account *account, enum proto_budget budget,
 }
 
 bool
-budget_take(struct budget_account *tenant, struct budget_account *host,
-    enum proto_budget budget, uint64_t amount, uint64_t now_ms,
-    struct budget_refusal *refusal)
+budget_has(const struct budget_account *tenant,
+    const struct budget_account *host, enum proto_budget budget,
+    uint64_t amount, uint64_t now_ms, struct budget_refusal *refusal)
 {
-	struct budget_account *accounts[] = { tenant, host };
+	const struct budget_account *accounts[] = { tenant, host };
 	size_t i;
 
 	for (i = 0; i < 2; i++) {
@@ -163,8 +152,18 @@ budget_take(struct budget_account *tenant, struct budget_account *host,
 			};
 		return false;
 	}
-	for (i = 0; i < 2; i++)
-		account_take(accounts[i], budget, amount, now_ms);
+	return true;
+}
+
+bool
+budget_take(struct budget_account *tenant, struct budget_account *host,
+    enum proto_budget budget, uint64_t amount, uint64_t now_ms,
+    struct budget_refusal *refusal)
+{
+	if (!budget_has(tenant, host, budget, amount, now_ms, refusal))
+		return false;
+	account_take(tenant, budget, amount, now_ms);
+	account_take(host, budget, amount, now_ms);
 	return true;
 }
 

@@ -41,12 +41,9 @@ struct budget_refusal {
 /* "whose" is borrowed and must live as long as the account. */
 void budget_init(struct budget_account *account, const char *whose);
 
-/*
- * Set the limits to those of a BUDGETS field; what it does not name has none.
- * What is in use stays counted.  Returns 0, or -1 and changes nothing when an
- * item is malformed or names no budget.
- */
-int budget_set_limits(struct budget_account *account, struct span budgets);
+/* Set all limits; what is in use stays counted. */
+void budget_set_limits(struct budget_account *account,
+    const uint64_t limits[BUDGET_COUNT]);
 
 /* Its name in the configuration and in errors, or NULL for no budget. */
 const char *budget_name(enum proto_budget budget);
@@ -64,9 +61,14 @@ uint64_t budget_left(const struct budget_account *tenant,
     uint64_t now_ms);
 
 /*
- * Take from both; or return false, say in "*refusal" (NULL is fine) which has
- * no room, and take nothing.
+ * Whether both have room; if not, "*refusal" (NULL is fine) says which has
+ * none.
  */
+bool budget_has(const struct budget_account *tenant,
+    const struct budget_account *host, enum proto_budget budget,
+    uint64_t amount, uint64_t now_ms, struct budget_refusal *refusal);
+
+/* The same, and if so it is taken from both. */
 bool budget_take(struct budget_account *tenant, struct budget_account *host,
     enum proto_budget budget, uint64_t amount, uint64_t now_ms,
     struct budget_refusal *refusal);

@@ -312,6 +312,8 @@ exchange(struct tenant *held, struct tenant *fresh)
 	*held = *fresh;
 	held->entry = old.entry;
 	held->sessions = old.sessions;
+	held->account = old.account;
+	budget_set_limits(&held->account, held->budgets);
 	held->removed = false;
 	old.entry = fresh->entry;
 	*fresh = old;

@@ -27,6 +27,7 @@
 struct run {
 	struct session *session;
 	struct chan *chan;	/* NULL: lost */
+	struct lend lend;
 	struct event *timer;
 	pid_t pid;		/* 0: collected, or never started */
 };
@@ -137,6 +138,15 @@ run_on_detached(void *arg, const union proto_any *msg, struct chan_fds *fds)
 }
 
 static void
+run_on_want(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	struct run *run = arg;
+
+	(void)fds;
+	lend_want(&run->lend, &msg->LEASE);
+}
+
+static void
 run_on_ended(void *arg, const union proto_any *msg, struct chan_fds *fds)
 {
 	struct run *run = arg;
@@ -169,6 +179,7 @@ static const struct chan_handler handlers[] = {
 	{ MSG_RB_DETACHED, run_on_detached },
 	{ MSG_RB_ENDED, run_on_ended },
 	{ MSG_RB_EVENT, run_on_event },
+	{ MSG_RB_WANT, run_on_want },
 };
 
 static const struct chan_ops run_ops = {
@@ -357,6 +368,8 @@ run_start(struct session *session)
 	    (int)session->run->pid);
 	event_add(session->run->timer, &hello);
 	send_config(session->run);
+	lend_open(&session->run->lend, broker, &session->tenant->account,
+	    &session->run->chan);
 	run_attachment(session->run, record->generation, data);
 }
 
@@ -423,6 +436,7 @@ run_free(struct run *run)
 {
 	if (run == NULL)
 		return;
+	lend_close(&run->lend);
 	chan_free(run->chan);
 	event_free(run->timer);
 	free(run);

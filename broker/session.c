@@ -108,6 +108,8 @@ session_open(struct broker *broker, uint32_t slot)
 	    session_record(session)->principal);
 	session->tenant->sessions++;
 	session->uid = session->tenant->uid;
+	budget_force(&session->tenant->account, &broker->budget,
+	    BUDGET_SESSIONS, 1);
 	return session;
 }
 
@@ -132,10 +134,14 @@ set_idle(struct session *session, bool idle)
 }
 
 bool
-session_give_way(struct broker *broker)
+session_give_way(struct broker *broker, const struct tenant *tenant)
 {
-	struct session *session = TAILQ_FIRST(&broker->idle);
+	struct session *session;
 
+	/* Nobody's session goes for the sake of somebody else. */
+	TAILQ_FOREACH(session, &broker->idle, idle)
+		if (session->tenant == tenant)
+			break;
 	if (session != NULL)
 		session_end(session, REGISTRY_REASON_GAVE_WAY, 0);
 	return session != NULL;
@@ -165,6 +171,23 @@ make_data(struct session *session, uint64_t generation)
 	return pair[0];
 }
 
+/* What an attachment takes up, which has been looked at before. */
+static void
+count(struct session *session, bool attached)
+{
+	struct budget_account *own = &session->tenant->account;
+	struct budget_account *host = &session->broker->budget;
+
+	if (attached && !session->is_counted) {
+		budget_force(own, host, BUDGET_ATTACHMENTS, 1);
+		budget_force(own, host, BUDGET_FLIGHT_BYTES, SESSION_FLIGHT);
+	} else if (!attached && session->is_counted) {
+		budget_give(own, host, BUDGET_ATTACHMENTS, 1);
+		budget_give(own, host, BUDGET_FLIGHT_BYTES, SESSION_FLIGHT);
+	}
+	session->is_counted = attached;
+}
+
 int
 session_attach(struct session *session, struct gate *gate, uint64_t handle)
 {
@@ -176,6 +199,7 @@ session_attach(struct session *session, struct gate *gate, uint64_t handle)
 	set_idle(session, false);
 	session->gate = gate;
 	session->handle = handle;
+	count(session, true);
 	fd = make_data(session, generation);
 	if (fd == -1) {
 		saved = errno;
@@ -194,6 +218,7 @@ unbind(struct session *session)
 		gate_unbind(session->gate, session->handle,
 		    session_slot(session));
 	session->gate = NULL;
+	count(session, false);
 }
 
 void
@@ -347,6 +372,8 @@ session_ended(struct session *session)
 	session->failure = NULL;
 	cgroup_remove(text, &session->cgroup);
 	trail_ended(session);
+	budget_give(&session->tenant->account, &broker->budget,
+	    BUDGET_SESSIONS, 1);
 	order_release(broker->order, session->tenant);
 	session->tenant = NULL;
 	registry_ended(broker->registry, session_slot(session), clock_ms(),

@@ -76,6 +76,8 @@ follow(struct broker *broker)
 {
 	order_replace(&broker->order, broker->staged);
 	broker->staged = NULL;
+	budget_set_limits(&broker->budget, broker->order->host.budgets);
+	lend_relimit(broker);
 }
 
 static void
@@ -339,7 +341,7 @@ broker_init(struct broker *broker, int control)
 	if (broker->stop_timer == NULL || broker->term_event == NULL ||
 	    event_add(broker->term_event, NULL) == -1 ||
 	    trail_init(broker) == -1 || attach_init(broker) == -1 ||
-	    sweep_init(broker) == -1)
+	    sweep_init(broker) == -1 || lend_init(broker) == -1)
 		return -1;
 	broker->superior = chan_new(broker->base, control, ROLE_BROKER,
 	    ROLE_SUPERVISOR, &sup_ops, broker);
@@ -353,6 +355,7 @@ broker_clear(struct broker *broker)
 	sessions_clear(broker);
 	attach_clear(broker);
 	sweep_clear(broker);
+	lend_clear(broker);
 	cgroup_free(broker->cgroup);
 	chan_free(broker->superior);
 	trail_clear(broker);

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -302,10 +303,15 @@ tenant_new(const struct fields_SB_TENANT *order, const char **wrong)
 		*wrong = take_environment(tenant, order);
 	if (*wrong == NULL)
 		*wrong = take_limits(tenant, order);
-	if (*wrong == NULL)
-		return tenant;
-	tenant_free(tenant);
-	return NULL;
+	if (*wrong != NULL) {
+		tenant_free(tenant);
+		return NULL;
+	}
+	snprintf(tenant->whose, sizeof(tenant->whose), "tenant %s",
+	    tenant->name);
+	budget_init(&tenant->account, tenant->whose);
+	budget_set_limits(&tenant->account, tenant->budgets);
+	return tenant;
 }
 
 void

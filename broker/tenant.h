@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "broker/budget.h"
 #include "common/proto.h"
 
 #define TENANT_HASH_SIZE 32	/* bytes of a SHA-256 */
@@ -55,6 +56,8 @@ struct tenant {
 	/* What happens to it, and is not part of the order. */
 	uint32_t sessions;	/* that live: it is kept as long */
 	bool removed;		/* by a later order: nobody is let in */
+	char whose[80];		/* for errors; the account's */
+	struct budget_account account;	/* "budgets" are its limits */
 };
 TAILQ_HEAD(tenant_list, tenant);
 

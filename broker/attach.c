@@ -54,7 +54,8 @@ fail_limit(const struct attach_request *request,
 		.text = span_str(budget_refusal_text(refusal, text)),
 	};
 
-	gate_attach_failed(request->gate, request->handle, &failed);
+	gate_attach_failed(request->gate, request->handle, resumed(request),
+	    &failed);
 }
 
 /* Its owner, and nobody else, is told what became of it. */

@@ -28,6 +28,7 @@ struct gate;
 struct order;
 struct order_listener;
 struct pending;
+struct penalty;
 struct peeruid;
 struct run;
 struct tenant;
@@ -94,6 +95,7 @@ struct broker {
 	struct order *staged;	/* being built; NULL when it is wrong */
 	const char *staged_wrong;	/* and why (static) */
 	struct peeruid *peeruid;
+	struct penalty *penalty;
 	struct registry *registry;
 	struct epitaphs *epitaphs;
 	struct session *sessions;	/* by slot */
@@ -300,6 +302,9 @@ struct refusal {
 	const char *text;
 };
 
+/* Before privileges go.  0, or -1: there is no cryptography here. */
+int admit_init(struct broker *broker);
+
 /*
  * Judge a connection by what its listener takes for proof, if gateways of
  * that pool serve it.  Returns true and sets *admission, or false and sets
@@ -308,6 +313,10 @@ struct refusal {
 bool admit_judge(struct broker *broker, uint32_t pool,
     const struct fields_GB_ADMIT *msg, int fd, struct admission *admission,
     struct refusal *refusal);
+
+/* Whether the order of now would still let in for the same proof. */
+bool admit_still(const struct broker *broker,
+    const struct admission *admission);
 
 /* run.c: one connected runner. */
 

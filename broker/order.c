@@ -255,15 +255,15 @@ check_listener(const struct order *order,
 static int
 compare_tokens(const void *a, const void *b)
 {
-	return memcmp(((const struct order_token *)a)->hash,
-	    ((const struct order_token *)b)->hash, TENANT_HASH_SIZE);
+	return memcmp(((const struct token *)a)->hash,
+	    ((const struct token *)b)->hash, TOKEN_HASH_SIZE);
 }
 
 /* All tokens in one list; who shows one of them is one tenant. */
 static const char *
 gather_tokens(struct order *order)
 {
-	struct order_token *to;
+	struct token *to;
 	struct tenant *tenant;
 	size_t count = 0, i;
 
@@ -286,6 +286,18 @@ gather_tokens(struct order *order)
 	return NULL;
 }
 
+static void
+set_signer(struct order *order)
+{
+	const struct order_host *host = &order->host;
+	uint8_t hash[TOKEN_HASH_SIZE];
+
+	if (host->secret == NULL)
+		return;
+	token_hash((struct span){ host->secret, host->secret_len }, hash);
+	memcpy(&order->signer, hash, sizeof(order->signer));
+}
+
 const char *
 order_finish(struct order *order)
 {
@@ -300,7 +312,19 @@ order_finish(struct order *order)
 	if (order->host.tenant_for_all != 0 &&
 	    order_tenant(order, order->host.tenant_for_all) == NULL)
 		return "signed tokens are for a tenant that is not there";
+	set_signer(order);
 	return gather_tokens(order);
+}
+
+const struct order_listener *
+order_listener(const struct order *order, uint64_t number)
+{
+	size_t i;
+
+	for (i = 0; i < order->nlisteners; i++)
+		if (order->listeners[i].number == number)
+			return &order->listeners[i];
+	return NULL;
 }
 
 /* What was ordered changes places; what has happened stays. */

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "broker/auth/peeruid.h"
+#include "broker/auth/token.h"
 #include "broker/tenant.h"
 #include "common/proto.h"
 
@@ -53,12 +54,6 @@ struct order_host {
 	uint64_t tenant_for_all;	/* of every signed token; 0: none */
 };
 
-/* A token of a tenant; all of them in one list for comparing. */
-struct order_token {
-	uint8_t hash[TENANT_HASH_SIZE];
-	uint64_t principal;
-};
-
 struct order {
 	uint64_t count;		/* the supervisor's number for it */
 	struct order_host host;
@@ -66,8 +61,9 @@ struct order {
 	size_t nlisteners;
 	struct tenant_list tenants;
 	size_t ntenants;
-	struct order_token *tokens;
+	struct token *tokens;	/* of all tenants, for token_find() */
 	size_t ntokens;
+	uint64_t signer;	/* tells secrets of signed tokens apart */
 };
 
 /*
@@ -111,6 +107,10 @@ bool order_serves(const struct order_listener *listener,
  */
 struct tenant *order_only_tenant(const struct order *order,
     const struct order_listener *listener);
+
+/* The listener with that number, or NULL. */
+const struct order_listener *order_listener(const struct order *order,
+    uint64_t number);
 
 /* One session fewer: a removed tenant goes with its last. */
 void order_release(struct order *order, struct tenant *tenant);

@@ -16,6 +16,7 @@
 
 #include "broker/broker.h"
 #include "broker/auth/peeruid.h"
+#include "broker/auth/penalty.h"
 #include "broker/order.h"
 #include "common/chan.h"
 #include "common/clock.h"
@@ -95,6 +96,8 @@ sup_on_config(void *arg, const union proto_any *msg, struct chan_fds *fds)
 	broker->peeruid = peeruid_new();
 	if (broker->peeruid == NULL)
 		fatal("cannot ask the kernel about connections");
+	if (admit_init(broker) == -1)
+		fatalx("libcrypto cannot be used");
 	if (sessions_init(broker) == -1)
 		fatalx("no memory for %u sessions",
 		    broker->settings.max_sessions);
@@ -360,6 +363,7 @@ broker_clear(struct broker *broker)
 	chan_free(broker->superior);
 	trail_clear(broker);
 	peeruid_free(broker->peeruid);
+	penalty_free(broker->penalty);
 	order_free(broker->staged);
 	order_free(broker->order);
 	settings_clear(&broker->settings);

@@ -134,7 +134,7 @@ take_tokens(struct tenant *tenant, struct span list)
 	tenant->tokens = xcalloc(proto_list_count(list) + 1,
 	    sizeof(*tenant->tokens));
 	while (proto_list_next(&list, &item)) {
-		if (item.len != TENANT_HASH_SIZE)
+		if (item.len != TOKEN_HASH_SIZE)
 			return "a token is no SHA-256";
 		memcpy(tenant->tokens[tenant->ntokens++], item.p, item.len);
 	}

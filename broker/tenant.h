@@ -14,10 +14,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "broker/auth/token.h"
 #include "broker/budget.h"
 #include "common/proto.h"
-
-#define TENANT_HASH_SIZE 32	/* bytes of a SHA-256 */
 
 struct tenant_rlimit {
 	int resource;		/* of setrlimit(2) */
@@ -48,7 +47,7 @@ struct tenant {
 	uint64_t detach_ttl_ms;		/* 0: as the host has it */
 	uint64_t max_detach_ttl_ms;	/* likewise */
 	uint64_t budgets[BUDGET_COUNT];	/* by enum proto_budget; 0: none */
-	uint8_t (*tokens)[TENANT_HASH_SIZE];	/* SHA-256 of each */
+	uint8_t (*tokens)[TOKEN_HASH_SIZE];	/* SHA-256 of each */
 	size_t ntokens;
 	uid_t *peer_uids;	/* local users who are let in as this one */
 	size_t npeer_uids;

@@ -31,6 +31,7 @@ libssl-dev        module:openssl         TLS of the gateways and the client
 bubblewrap        command:bwrap          sandboxes that clients ask for
 libcurl4-openssl-dev module:libcurl      HTTP requests made for clients
 libwslay-dev      file:/usr/include/wslay/wslay.h WebSocket frames
+libssl-dev        module:libcrypto       tokens, and TLS of the gateways
 libseccomp-dev    module:libseccomp      system call filter of the gateways
 '
 test_needs='

@@ -390,21 +390,3 @@ http_parse(const char *bytes, size_t len, struct http_head *head)
 	return parse_lines(head, bytes + start, bytes + head->scanned) == -1 ?
 	    HTTP_BAD : HTTP_COMPLETE;
 }
-
-enum http_bearer
-http_bearer(const struct http_head *head, struct http_span *token)
-{
-	struct http_span scheme = head->authorization;
-
-	if (scheme.at == NULL)
-		return HTTP_BEARER_MISSING;
-	scheme.len = token_run(scheme);
-	if (!span_is(scheme, "bearer") ||
-	    scheme.len == head->authorization.len ||
-	    !is_blank(scheme.at[scheme.len]))
-		return HTTP_BEARER_INVALID;
-	token->at = scheme.at + scheme.len;
-	token->len = head->authorization.len - scheme.len;
-	*token = trim(*token);
-	return HTTP_BEARER_OK;
-}

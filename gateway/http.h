@@ -96,19 +96,6 @@ struct http_answer {
 bool http_decide(const struct http_head *head,
     const struct http_policy *policy, struct http_answer *answer);
 
-enum http_bearer {
-	HTTP_BEARER_OK,
-	HTTP_BEARER_MISSING,	/* no Authorization header */
-	HTTP_BEARER_INVALID	/* another scheme, or no scheme */
-};
-
-/*
- * The bearer token of a request, blanks around it removed, possibly empty; it
- * points into the head.
- */
-enum http_bearer http_bearer(const struct http_head *head,
-    struct http_span *token);
-
 /*
  * Write a plain answer to "out", which has room for "cap" bytes, a
  * terminating NUL included (HTTP_ANSWER_MAX always suffices): status,

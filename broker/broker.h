@@ -241,6 +241,12 @@ void sessions_rearm(struct broker *broker);
 /* Take a control channel to a gateway of a pool; "fd" is owned. */
 void gate_new(struct broker *broker, uint32_t number, uint32_t pool, int fd);
 
+/*
+ * Another order is in force: connections that it would not let in for the
+ * same proof are ended.
+ */
+void gates_review(struct broker *broker);
+
 /* All of them go; their sessions are detached. */
 void gates_clear(struct broker *broker);
 
@@ -328,6 +334,12 @@ void run_start(struct session *session);
 
 /* Hand over the data socket of a generation; "fd" is owned. */
 void run_attachment(struct run *run, uint64_t generation, int fd);
+
+/*
+ * That generation is over, whoever still holds its other end: what has
+ * arrived is carried out, and nothing more is taken from there.
+ */
+void run_detach(struct run *run, uint64_t generation);
 void run_end(struct run *run, enum proto_end reason, uint64_t grace_ms);
 
 /* What it is to tell for the audit trail is another now. */

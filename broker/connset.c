@@ -69,6 +69,15 @@ connset_add(struct connset *set, uint64_t handle)
 	return conn;
 }
 
+struct conn *
+connset_next(const struct connset *set, uint32_t *place)
+{
+	while (*place < set->used)
+		if (set->conns[(*place)++].state != CONN_REMOVED)
+			return &set->conns[*place - 1];
+	return NULL;
+}
+
 void
 connset_remove(struct connset *set, uint64_t handle)
 {
@@ -77,6 +86,7 @@ connset_remove(struct connset *set, uint64_t handle)
 
 	if (conn == NULL)
 		return;
+	conn->state = CONN_REMOVED;
 	place = (uint32_t)(conn - set->conns);
 	slotmap_remove(&set->by_handle, hash_handle(handle), place);
 	set->free_places[set->free_count++] = place;

@@ -16,7 +16,8 @@
 enum conn_state {
 	CONN_IDLE,	/* admitted */
 	CONN_WAITING,	/* its attach is not decided */
-	CONN_ATTACHED	/* to the session in "slot" */
+	CONN_ATTACHED,	/* to the session in "slot" */
+	CONN_REMOVED	/* its place is free */
 };
 
 /* Who was let in, where, and for what proof. */
@@ -52,6 +53,9 @@ struct conn *connset_find(const struct connset *set, uint64_t handle);
 
 /* Add one that is not there, idle.  NULL when there are CONNSET_MAX. */
 struct conn *connset_add(struct connset *set, uint64_t handle);
+
+/* The next one from *place on, which is moved on behind it; or NULL. */
+struct conn *connset_next(const struct connset *set, uint32_t *place);
 
 /* Nothing happens if it is not there. */
 void connset_remove(struct connset *set, uint64_t handle);

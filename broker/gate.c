@@ -162,6 +162,32 @@ conn_session(struct gate *gate, const struct conn *conn)
 	    &gate->broker->sessions[conn->slot] : NULL;
 }
 
+/*
+ * Whoever is attached learns it by BG_GONE; for the others the answer to
+ * their admission is another one now.
+ */
+static void
+dismiss(struct gate *gate, struct conn *conn)
+{
+	static const struct refusal refusal = {
+		403, "not admitted any more"
+	};
+	struct session *session = conn_session(gate, conn);
+	uint64_t generation;
+
+	if (session != NULL) {
+		generation = session_record(session)->generation;
+		session_tell_gone(session, generation, GONE_DISMISSED);
+		session_detach(session, generation,
+		    "not admitted any more");
+		return;
+	}
+	if (conn->state == CONN_WAITING)
+		attach_forget(gate->broker, gate, conn->handle, false);
+	conn->state = CONN_IDLE;
+	send_refused(gate, conn->handle, &refusal);
+}
+
 static void
 gate_on_leave(void *arg, const union proto_any *msg, struct chan_fds *fds)
 {
@@ -241,6 +267,10 @@ gate_on_attach(void *arg, const union proto_any *msg, struct chan_fds *fds)
 	}
 	if (conn == NULL || conn->state != CONN_IDLE) {
 		gate_close(gate, "attach for a connection that cannot");
+		return;
+	}
+	if (!admit_still(gate->broker, &conn->admission)) {
+		dismiss(gate, conn);
 		return;
 	}
 	memcpy(request.claim.nonce.bytes, attach->nonce.p, IDENT_SIZE);
@@ -400,6 +430,29 @@ gate_new(struct broker *broker, uint32_t name, uint32_t pool, int fd)
 		return;
 	}
 	TAILQ_INSERT_TAIL(&broker->gates, gate, entry);
+}
+
+static bool
+may_stay(struct gate *gate, const struct conn *conn)
+{
+	const struct session *session = conn_session(gate, conn);
+
+	return admit_still(gate->broker, &conn->admission) &&
+	    (session == NULL || session_has_owner(session));
+}
+
+void
+gates_review(struct broker *broker)
+{
+	struct gate *gate;
+	struct conn *conn;
+	uint32_t place;
+
+	TAILQ_FOREACH(gate, &broker->gates, entry)
+		for (place = 0; (conn = connset_next(&gate->conns,
+		    &place)) != NULL;)
+			if (!may_stay(gate, conn))
+				dismiss(gate, conn);
 }
 
 void

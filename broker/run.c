@@ -385,6 +385,15 @@ run_attachment(struct run *run, uint64_t generation, int fd)
 }
 
 void
+run_detach(struct run *run, uint64_t generation)
+{
+	struct fields_GENERATION detach = { .generation = generation };
+
+	if (run->chan != NULL)
+		chan_send(run->chan, MSG_BR_DETACH, &detach, NULL, 0);
+}
+
+void
 run_end(struct run *run, enum proto_end reason, uint64_t grace_ms)
 {
 	struct fields_BR_END end = {

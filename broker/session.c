@@ -237,6 +237,9 @@ session_detach(struct session *session, uint64_t generation, const char *why)
 		run_start(session);
 	else
 		drop_data(session);
+	/* Its other end may stay in hands that have no right to it now. */
+	if (session->live && session->run != NULL)
+		run_detach(session->run, generation);
 	set_idle(session, session->live && session->run == NULL);
 }
 

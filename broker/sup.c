@@ -186,9 +186,10 @@ sup_on_commit(void *arg, const union proto_any *msg, struct chan_fds *fds)
 		say_hello(broker);
 		return;
 	}
-	if (broker->staged != NULL)
+	if (broker->staged != NULL) {
 		follow(broker);
-	else {
+		gates_review(broker);
+	} else {
 		taken.has_text = true;
 		taken.text = span_str(broker->staged_wrong);
 	}

@@ -83,7 +83,8 @@ enum proto_gone {
 	GONE_RUNNER_FAILED,	/* it could not be started */
 	GONE_ENDED,		/* expiry, or an operator */
 	GONE_STOPPING,
-	GONE_REPLACED		/* the session is attached elsewhere now */
+	GONE_REPLACED,		/* the session is attached elsewhere now */
+	GONE_DISMISSED		/* its proof, or its tenant, was withdrawn */
 };
 
 /* Why a session ended; kept in its tombstone. */
@@ -865,7 +866,7 @@ enum proto_access { ACCESS_READ, ACCESS_WRITE, ACCESS_DENY, ACCESS_COUNT };
 	M(BG_GONE, 356, BG_GONE, BROKER, GATEWAY, IN_UP, 1280, 0, 0, 0) \
 	M(BR_CONFIG, 400, BR_CONFIG, BROKER, RUNNER, IN_START, 8192, 0, 1, 1) \
 	M(BR_ATTACHMENT, 401, GENERATION, BROKER, RUNNER, IN_START | IN_UP, 64, 1, 1, 0) \
-	M(BR_DETACH, 402, GENERATION, BROKER, RUNNER, IN_UP | IN_STOP, 64, 0, 0, 0) \
+	M(BR_DETACH, 402, GENERATION, BROKER, RUNNER, IN_START | IN_UP | IN_STOP, 64, 0, 0, 0) \
 	M(BR_END, 403, BR_END, BROKER, RUNNER, IN_START | IN_UP | IN_STOP, 64, 0, 0, 0) \
 	M(BR_LEASE, 404, LEASE, BROKER, RUNNER, IN_START | IN_UP | IN_STOP, 1280, 0, 0, 0) \
 	M(BR_REPORT, 405, BR_REPORT, BROKER, RUNNER, IN_START | IN_UP | IN_STOP, 64, 0, 0, 0) \

@@ -53,6 +53,7 @@ static const struct ending {
 	{ GONE_ENDED, WS_CODE_INTERNAL, "the session was ended", false },
 	{ GONE_STOPPING, WS_CODE_GOING_AWAY, "the server is shutting down",
 	    false },
+	{ GONE_DISMISSED, WS_CODE_POLICY, "not admitted any more", true },
 	{ GONE_REPLACED, WS_CODE_TAKEN_OVER,
 	    "the session is attached to another connection now", true },
 };

@@ -193,7 +193,7 @@ on_refused(void *arg, const union proto_any *msg, struct chan_fds *fds)
 		text[0] = '\0';
 	if (c->state == CONN_ADMITTING)
 		upgrade_refuse(c, status, text);
-	else if (c->state == CONN_ATTACHING)
+	else if (c->state == CONN_ATTACHING || c->state == CONN_OPEN)
 		conn_close(c, 1008, text);
 }
 

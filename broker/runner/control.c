@@ -12,6 +12,7 @@
 #include "broker/runner/exec.h"
 #include "broker/runner/runner.h"
 #include "common/chan.h"
+#include "common/link.h"
 #include "common/log.h"
 #include "common/unix.h"
 
@@ -71,9 +72,12 @@ control_on_detach(void *arg, const union proto_any *msg,
 	struct runner *runner = arg;
 
 	(void)fds;
-	if (runner->attach != NULL &&
-	    runner->attach->generation == msg->GENERATION.generation)
-		runner_detach(runner);
+	if (runner->attach == NULL ||
+	    runner->attach->generation != msg->GENERATION.generation)
+		return;
+	/* What lies there was asked for in time; it may end the link too. */
+	link_catch_up(runner->attach->link);
+	runner_detach(runner);
 }
 
 static void

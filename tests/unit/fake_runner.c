@@ -12,6 +12,7 @@
  */
 #include "config.h"
 
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include <poll.h>
@@ -53,32 +54,6 @@ ended(void)
 }
 
 static void
-control(void)
-{
-	union proto_any msg;
-	struct chan_fds fds;
-	const char *why;
-	int type = chan_read_one(CONTROL, ROLE_RUNNER, ROLE_BROKER, phase, 0,
-	    buf, &msg, &fds, &why);
-
-	switch (type) {
-	case MSG_BR_CONFIG:
-		hello();
-		break;
-	case MSG_BR_ATTACHMENT:
-		unix_close(&data);
-		data = chan_take_fd(&fds, 0);
-		generation = msg.GENERATION.generation;
-		break;
-	case MSG_BR_END:
-		ended();
-		break;
-	default:
-		exit(1);
-	}
-}
-
-static void
 leave_orphan(void)
 {
 	pid_t pid = fork();
@@ -117,6 +92,47 @@ work(uint8_t what)
 		break;
 	default:
 		exit(3);
+	}
+}
+
+/* What has come is done, and nothing after it. */
+static void
+detach(void)
+{
+	uint8_t what;
+
+	while (data != -1 && recv(data, &what, 1, MSG_DONTWAIT) == 1)
+		work(what);
+	unix_close(&data);
+}
+
+static void
+control(void)
+{
+	union proto_any msg;
+	struct chan_fds fds;
+	const char *why;
+	int type = chan_read_one(CONTROL, ROLE_RUNNER, ROLE_BROKER, phase, 0,
+	    buf, &msg, &fds, &why);
+
+	switch (type) {
+	case MSG_BR_CONFIG:
+		hello();
+		break;
+	case MSG_BR_ATTACHMENT:
+		unix_close(&data);
+		data = chan_take_fd(&fds, 0);
+		generation = msg.GENERATION.generation;
+		break;
+	case MSG_BR_DETACH:
+		if (msg.GENERATION.generation == generation)
+			detach();
+		break;
+	case MSG_BR_END:
+		ended();
+		break;
+	default:
+		exit(1);
 	}
 }
 

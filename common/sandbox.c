@@ -174,8 +174,12 @@ fill(scmp_filter_ctx ctx, const struct sandbox_policy *policy)
 	if (policy->keep_privs &&
 	    seccomp_attr_set(ctx, SCMP_FLTATR_CTL_NNP, 0) != 0)
 		return -1;
-	if (policy->jobs && add_kinds(ctx) == -1)
-		return -1;
+	if (policy->jobs) {
+		/* On older kernels a filter would slow jobs down for good. */
+		(void)seccomp_attr_set(ctx, SCMP_FLTATR_CTL_SSB, 1);
+		if (add_kinds(ctx) == -1)
+			return -1;
+	}
 	for (i = 0; i < SANDBOX_TABLES && policy->tables[i] != NULL; i++)
 		if (add_table(ctx, policy->tables[i]) == -1)
 			return -1;

@@ -12,6 +12,7 @@
 
 #include <event2/event.h>
 
+#include "broker/runner/lend.h"
 #include "broker/runner/runner.h"
 #include "common/chan.h"
 #include "common/link.h"
@@ -42,12 +43,13 @@ attach_throttle(struct attach *attach)
 {
 	bool much = attach->parked_bytes > PARKED_WRITES_SOFT;
 	bool open = attach_room(attach) > 0;
+	bool pause = (much && open) || attach->waits;
 
-	if (much && open && !attach->paused)
+	if (pause && !attach->paused)
 		link_pause(attach->link);
-	else if (!(much && open) && attach->paused)
+	else if (!pause && attach->paused)
 		link_resume(attach->link);
-	attach->paused = much && open;
+	attach->paused = pause;
 }
 
 bool
@@ -452,6 +454,8 @@ attach_free(struct attach *attach)
 {
 	if (attach == NULL)
 		return;
+	if (attach->waits)
+		lend_forget(attach->runner);
 	reads_drop(attach);
 	while (!STAILQ_EMPTY(&attach->late))
 		late_free(attach, STAILQ_FIRST(&attach->late));

@@ -14,6 +14,7 @@
 #include <event2/event.h>
 
 #include "broker/runner/denial.h"
+#include "broker/runner/lend.h"
 #include "broker/runner/runner.h"
 #include "common/clock.h"
 #include "common/log.h"
@@ -78,6 +79,7 @@ child_free(struct child *child)
 	writer_clear(&child->argv);
 	writeid_clear(&child->write_ids);
 	outlog_free(child->log);
+	lend_settle(child->runner);
 	free(child->id);
 	free(child);
 }
@@ -284,6 +286,7 @@ child_check_closed(struct child *child)
 			return;
 	child->closed = true;
 	child->runner->open--;
+	lend_settle(child->runner);
 	child_release_io(child);
 	seq = outlog_event(child->log);
 	outlog_trim();

@@ -10,6 +10,7 @@
 #include <event2/event.h>
 
 #include "broker/runner/exec.h"
+#include "broker/runner/lend.h"
 #include "broker/runner/runner.h"
 #include "common/chan.h"
 #include "common/link.h"
@@ -91,6 +92,21 @@ control_on_report(void *arg, const union proto_any *msg,
 }
 
 static void
+control_on_lease(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	(void)fds;
+	lend_told(arg, &msg->LEASE);
+}
+
+static void
+control_on_recall(void *arg, const union proto_any *msg,
+    struct chan_fds *fds)
+{
+	(void)fds;
+	lend_recalled(arg, msg->BUDGET.budget);
+}
+
+static void
 control_on_end(void *arg, const union proto_any *msg, struct chan_fds *fds)
 {
 	struct runner *runner = arg;
@@ -117,6 +133,8 @@ static const struct chan_handler handlers[] = {
 	{ MSG_BR_ATTACHMENT, control_on_attachment },
 	{ MSG_BR_DETACH, control_on_detach },
 	{ MSG_BR_END, control_on_end },
+	{ MSG_BR_LEASE, control_on_lease },
+	{ MSG_BR_RECALL, control_on_recall },
 	{ MSG_BR_REPORT, control_on_report },
 };
 

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/runner/lend.h"
+#include "broker/runner/runner.h"
 #include "broker/runner/worker.h"
 #include "common/log.h"
 
@@ -40,6 +42,7 @@ worker_hold(struct worker *worker, struct span id)
 	if (id.len > 0)
 		memcpy(held->id, id.p, id.len);
 	LIST_INSERT_HEAD(&worker->held, held, entry);
+	worker->runner->handles++;
 }
 
 void
@@ -51,6 +54,8 @@ worker_unhold(struct worker *worker, struct span id)
 		return;
 	LIST_REMOVE(held, entry);
 	free(held);
+	worker->runner->handles--;
+	lend_settle(worker->runner);
 }
 
 void
@@ -61,5 +66,6 @@ worker_unhold_all(struct worker *worker)
 	while ((held = LIST_FIRST(&worker->held)) != NULL) {
 		LIST_REMOVE(held, entry);
 		free(held);
+		worker->runner->handles--;
 	}
 }

@@ -58,6 +58,9 @@ struct outlog {
 	struct losses losses;
 };
 
+/* Of all logs. */
+static size_t pool_used, pool_limit = SIZE_MAX;
+
 /* For whichever log grows next: many floods need no more of them than one. */
 static struct segment *spare;
 
@@ -88,6 +91,7 @@ outlog_free(struct outlog *log)
 		free(segment);
 	}
 	outlog_trim();
+	pool_used -= log->used;
 	losses_clear(&log->losses);
 	free(log);
 }
@@ -152,6 +156,7 @@ outlog_evict(struct outlog *log, const struct record *record)
 	struct segment *segment = STAILQ_FIRST(&log->segments);
 
 	log->used -= record_cost(record);
+	pool_used -= record_cost(record);
 	log->gap.chunks++;
 	log->gap.bytes += record->len;
 	losses_note(&log->losses, record->seq, record->len);
@@ -161,17 +166,42 @@ outlog_evict(struct outlog *log, const struct record *record)
 		outlog_retire(log);
 }
 
+size_t
+outlog_pool_used(void)
+{
+	return pool_used;
+}
+
+void
+outlog_pool_limit(uint64_t limit)
+{
+	pool_limit = limit < SIZE_MAX ? (size_t)limit : SIZE_MAX;
+}
+
+/*
+ * What this log may retain: its own cap, or what it has and all logs together
+ * still may.
+ */
+static size_t
+outlog_cap(const struct outlog *log)
+{
+	size_t others = pool_used - log->used;
+	size_t may = pool_limit > others ? pool_limit - others : 0;
+
+	return may < log->cap ? may : log->cap;
+}
+
 /* How much of "want" more bytes has its place, without evicting anything. */
 static size_t
 outlog_free_room(const struct outlog *log, size_t want)
 {
-	size_t taken = log->used + OUTLOG_CHUNK_COST;
+	size_t taken = log->used + OUTLOG_CHUNK_COST, cap = outlog_cap(log);
 
 	if (log->used == 0)
 		return want;
-	if (taken >= log->cap)
+	if (taken >= cap)
 		return 0;
-	return want < log->cap - taken ? want : log->cap - taken;
+	return want < cap - taken ? want : cap - taken;
 }
 
 /* How much of "want" more bytes has its place if all that may go goes. */
@@ -180,7 +210,7 @@ outlog_possible_room(const struct outlog *log, size_t want)
 {
 	const struct segment *segment;
 	const struct record *record;
-	size_t gain = 0, offset, room;
+	size_t gain = 0, offset, room, cap = outlog_cap(log);
 
 	room = outlog_free_room(log, want);
 	STAILQ_FOREACH(segment, &log->segments, entry) {
@@ -193,8 +223,8 @@ outlog_possible_room(const struct outlog *log, size_t want)
 			offset += RECORD_SIZE(record->len);
 			if (log->used == gain)
 				return want;
-			if (log->used - gain + OUTLOG_CHUNK_COST < log->cap)
-				room = log->cap - OUTLOG_CHUNK_COST -
+			if (log->used - gain + OUTLOG_CHUNK_COST < cap)
+				room = cap - OUTLOG_CHUNK_COST -
 				    (log->used - gain);
 		}
 		if (room >= want)
@@ -272,10 +302,11 @@ static void
 outlog_recycle(struct outlog *log)
 {
 	struct segment *oldest = STAILQ_FIRST(&log->segments);
+	size_t cap = outlog_cap(log);
 
 	if (oldest == NULL || spare != NULL ||
-	    log->memory + oldest->size <= log->cap ||
-	    oldest->size > log->cap / SEGMENTS_MANY ||
+	    log->memory + oldest->size <= cap ||
+	    oldest->size > cap / SEGMENTS_MANY ||
 	    oldest->last >= log->keep)
 		return;
 	while (STAILQ_FIRST(&log->segments) == oldest)
@@ -332,6 +363,7 @@ outlog_commit(struct outlog *log, uint8_t stream, size_t len)
 	segment->last = record->seq;
 	segment->end += RECORD_SIZE(record->len);
 	log->used += record_cost(record);
+	pool_used += record_cost(record);
 	return record->seq;
 }
 

@@ -133,6 +133,13 @@ void outlog_mark(struct outlog *log, uint64_t seq);
 int outlog_lost(const struct outlog *log, uint64_t after, uint64_t *last,
     uint64_t *bytes);
 
+/*
+ * All logs of this process together: what they retain, chunk costs included,
+ * and as much as they may; each may have its newest chunk nevertheless.
+ */
+size_t outlog_pool_used(void);
+void outlog_pool_limit(uint64_t limit);
+
 /* Bytes retained, chunk costs included; and memory taken for them. */
 size_t outlog_used(const struct outlog *log);
 size_t outlog_memory(const struct outlog *log);

@@ -14,6 +14,7 @@
 
 #include <event2/event.h>
 
+#include "broker/runner/lend.h"
 #include "broker/runner/runner.h"
 #include "common/chan.h"
 #include "common/link.h"
@@ -163,6 +164,7 @@ runner_new(struct event_base *base, int control)
 		fatal("runner");
 	runner->base = base;
 	runner->jobs_cgroup = -1;
+	lend_init(runner->amounts);
 	TAILQ_INIT(&runner->children);
 	TAILQ_INIT(&runner->ready);
 	TAILQ_INIT(&runner->workers);

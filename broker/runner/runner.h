@@ -30,6 +30,7 @@ struct exec_failure;
 struct exec_plan;
 struct runner;
 struct starting;
+struct waiting;
 struct worker;
 
 #define RUNNER_BUCKETS 256	/* of the tables of processes */
@@ -176,6 +177,7 @@ struct attach {
 	size_t unacked_first, unacked_count, unacked_room;
 	bool choked;			/* the socket takes nothing now */
 	bool paused;			/* too much input waits */
+	bool waits;			/* for a lease: nothing is read */
 	struct parked_reads reads;	/* all that are parked */
 	size_t nreads;
 	struct parked_reads due;	/* to be answered when there is room */
@@ -224,6 +226,10 @@ struct runner {
 	uint64_t retention_ms, hold_ms, window;
 	size_t retain_bytes;
 	uint32_t max_processes;
+	size_t handles;			/* that are open for the client */
+	uint64_t amounts[BUDGET_COUNT];	/* leased, see lend.h */
+	struct waiting *waiting;	/* for a lease; or NULL */
+	bool bytes_asked;		/* for more to retain, or refused */
 	enum proto_report report;
 	uint64_t untold;		/* events that found no room */
 	char *shell;

@@ -2,6 +2,7 @@
 /* Requests, each with its handler. */
 #include "config.h"
 
+#include "broker/runner/lend.h"
 #include "broker/runner/pty.h"
 #include "broker/runner/runner.h"
 #include "common/log.h"
@@ -197,6 +198,9 @@ serve_request(struct attach *attach, const struct proto_head *head,
 	enum worker_kind kind;
 	size_t i;
 
+	if (attach->runner->phase == RUNNER_SERVING &&
+	    !lend_admits(attach, head, msg, payload))
+		return;
 	if (work_is(head->type, &kind)) {
 		workers_ask(attach, head, msg, payload);
 		return;

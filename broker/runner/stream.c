@@ -14,6 +14,7 @@
 
 #include <event2/event.h>
 
+#include "broker/runner/lend.h"
 #include "broker/runner/runner.h"
 #include "common/log.h"
 #include "common/unix.h"
@@ -116,6 +117,7 @@ stream_committed(struct stream *stream, uint64_t seq, const uint8_t *bytes,
 
 	stream->busy = len >= BUSY_BYTES;
 	attach_output(child, &chunk);
+	lend_output(child->runner);
 	reads_wake(child);
 }
 

@@ -28,6 +28,7 @@
 #define PROTO_RESULT_MAX (2 * PROTO_CHUNK_MAX + 16384)
 #define PROTO_REQUEST_MAX (64 * 1024 * 1024)
 #define PROTO_WINDOW (512 * 1024) /* cost of output sent and unacknowledged */
+#define PROTO_WINDOW_COUNT 2048 /* messages that cost, sent and unacknowledged */
 #define PROTO_EVENT_COST 64	/* cost of an event beside its output bytes */
 #define PROTO_NAME_MAX 4096	/* bytes of a process id, write id, call id */
 #define PROTO_SESSION_LEN 36	/* bytes of a session id: UUID text */

@@ -65,7 +65,8 @@ credit_take(struct credit *c, uint64_t cost, uint64_t *ticket)
 	if (c->count == c->cap && credit_grow(c) == -1)
 		return "out of memory";
 	c->taken += cost;
-	if (c->taken - c->told > PROTO_WINDOW + OVERSHOOT)
+	if (c->taken - c->told > PROTO_WINDOW + OVERSHOOT ||
+	    c->count > PROTO_WINDOW_COUNT)
 		return "more than the window allows";
 	*ticket = c->oldest + c->count;
 	*mark_at(c, c->count++) = (struct credit_mark){ END_NONE, cost };

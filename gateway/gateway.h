@@ -275,8 +275,11 @@ int relay_call(struct relay *relay, const struct method *method,
     const struct writer *w);
 /* Put waiting events into frames while there is room. */
 void relay_refill(struct relay *relay);
-/* Put all waiting events into frames, whether there is room or not. */
-void relay_finish(struct relay *relay);
+/*
+ * Put all waiting events into frames, whether there is room or not: NULL, or
+ * why one of them could not be.
+ */
+const char *relay_finish(struct relay *relay);
 /* Bytes have left: see which credit comes back. */
 void relay_settle(struct relay *relay);
 /* Send what is queued for the runner now. */

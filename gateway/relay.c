@@ -140,7 +140,7 @@ relay_ended(void *arg, const char *why)
 		relay_fault(relay, "data link", why);
 		return;
 	}
-	relay_finish(relay);
+	(void)relay_finish(relay);
 	conn_close(relay->conn, WS_CODE_INTERNAL, "the session has ended");
 }
 

@@ -110,12 +110,15 @@ relay_refill(struct relay *relay)
 		relay_fault(relay, "event", why);
 }
 
-void
+const char *
 relay_finish(struct relay *relay)
 {
-	while (relay->bulk.method == NULL && !STAILQ_EMPTY(&relay->events) &&
-	    event_next(relay) == NULL)
-		continue;
+	const char *why = NULL;
+
+	while (why == NULL && relay->bulk.method == NULL &&
+	    !STAILQ_EMPTY(&relay->events))
+		why = event_next(relay);
+	return why;
 }
 
 static const char *
@@ -257,7 +260,8 @@ on_bulk_begin(struct relay *relay, const struct proto_head *head,
 	struct fields_RG_RESULT result = msg->RG_RESULT;
 	const char *why = relay_answered(relay);
 
-	relay_finish(relay);
+	if (why == NULL)
+		why = relay_finish(relay);
 	return why != NULL ? why : answer_bulk_begin(&relay->conn->out,
 	    &relay->bulk, head->call, &result);
 }

@@ -33,7 +33,8 @@ attach_room(const struct attach *attach)
 {
 	uint64_t flying = attach->sent - attach->acked;
 
-	if (attach->choked || flying >= attach->runner->window)
+	if (attach->choked || flying >= attach->runner->window ||
+	    attach->unacked_count >= PROTO_WINDOW_COUNT)
 		return 0;
 	return attach->runner->window - flying;
 }
@@ -107,6 +108,9 @@ attach_sent(struct attach *attach, struct child *child, uint64_t seq,
 	};
 	if (child != NULL)
 		child_ref(child);
+	/* Acknowledgements come behind the requests that are not read. */
+	if (attach->paused)
+		attach_throttle(attach);
 }
 
 static void
@@ -250,7 +254,8 @@ attach_event(struct child *child, uint16_t type, uint64_t seq,
 
 	if (data != NULL)
 		iov[1] = *data;
-	if (attach_busy(attach) || !STAILQ_EMPTY(&attach->late)) {
+	if (attach_busy(attach) || attach_room(attach) == 0 ||
+	    !STAILQ_EMPTY(&attach->late)) {
 		late_add(attach, &late, iov, data != NULL ? 2 : 1);
 		return;
 	}

@@ -38,7 +38,6 @@ message_cost(uint16_t type, const union proto_any *msg)
 
 	switch (type) {
 	case MSG_RG_RESULT:
-	case MSG_RG_BULK_END:
 		return (r->has_data ? PROTO_EVENT_COST + r->data.len : 0) +
 		    (r->has_names ? PROTO_EVENT_COST + r->names.len : 0) +
 		    (r->has_found ? PROTO_EVENT_COST + r->found.len : 0) +
@@ -126,18 +125,23 @@ worker_outdated(struct worker *worker, struct work *work)
 	workers_schedule(runner, false);
 }
 
-/* Whether a message has to wait; see attach_busy(). */
+/*
+ * Whether a message has to wait: for room, and see attach_busy().  One that
+ * is part of a long answer waits for room with its worker.
+ */
 static bool
 comes_too_early(const struct attach *attach, const struct worker *worker,
     uint16_t type, const union proto_any *msg)
 {
 	bool begins = type == MSG_RG_BULK_BEGIN;
+	bool full;
 
 	if (attach == NULL || attach->long_worker == worker)
 		return false;
 	if (begins && attach->yields)
 		return true;
-	return attach_busy(attach) && (begins || message_cost(type, msg) > 0);
+	full = attach_busy(attach) || attach_room(attach) == 0;
+	return full && (begins || message_cost(type, msg) > 0);
 }
 
 static bool
@@ -215,6 +219,13 @@ worker_message_cb(void *arg, const struct proto_head *head,
 	struct worker *worker = arg;
 	union proto_any msg;
 
+	/*
+	 * A worker that is paused is read on only when it is dead.  What
+	 * waits is forgotten then like all that comes behind it: for each
+	 * call there is an error.
+	 */
+	if (worker->later != NULL)
+		return;
 	if (proto_decode(proto_row(head->type), payload, head->len, &msg) !=
 	    PROTO_OK) {
 		log_warnx("%s: malformed %s",

@@ -336,6 +336,8 @@ message_cost(const struct kit *kit)
 		return chunks_bytes(kit->msg.RG_BULK_PART.chunks) +
 		    PROTO_EVENT_COST;
 	case MSG_RG_RESULT:
+		if (kit->msg.RG_RESULT.has_data)
+			return kit->msg.RG_RESULT.data.len + PROTO_EVENT_COST;
 		if (!kit->msg.RG_RESULT.has_chunks)
 			return 0;
 		return chunks_bytes(kit->msg.RG_RESULT.chunks) +

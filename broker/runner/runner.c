@@ -120,6 +120,8 @@ collect(struct runner *runner)
 			break;
 		if (child != NULL)
 			child_on_exit(child, status);
+		else
+			workers_collected(runner, info.si_pid);
 	}
 	if (runner->phase != RUNNER_SERVING)
 		runner_end_check(runner);
@@ -169,6 +171,7 @@ runner_new(struct event_base *base, int control)
 	TAILQ_INIT(&runner->ready);
 	TAILQ_INIT(&runner->workers);
 	TAILQ_INIT(&runner->works);
+	LIST_INIT(&runner->leaving);
 	runner->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	runner->signal_fd = signals_open();
 	if (runner->null_fd == -1 || runner->signal_fd == -1)

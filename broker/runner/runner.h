@@ -213,6 +213,7 @@ struct runner {
 	struct event *signals;
 	struct event *end;		/* the grace, then the killing */
 	TAILQ_HEAD(, worker) workers;
+	LIST_HEAD(, leaving) leaving;	/* of them, killed; see leaving.c */
 	struct works works;		/* asked of workers, in order */
 	uint32_t work_numbers;
 	struct event *spare;		/* work has waited for a worker */
@@ -378,7 +379,7 @@ void attach_throttle(struct attach *attach);
 void serve_request(struct attach *attach, const struct proto_head *head,
     const union proto_any *msg, const uint8_t *payload);
 
-/* schedule.c, passing.c, worker.c: requests that other programs of ours do. */
+/* schedule.c, passing.c, worker.c, leaving.c: requests that other programs of ours do. */
 void workers_ask(struct attach *attach, const struct proto_head *head,
     const union proto_any *msg, const uint8_t *payload);
 void workers_pump(struct attach *attach);
@@ -388,6 +389,8 @@ void workers_detach(struct runner *runner);
 void workers_forget(struct runner *runner, const struct worker *worker);
 void workers_free(struct runner *runner);
 void workers_spare_cb(int fd, short what, void *arg);
+/* This process has ended and its id may be another's from now on. */
+void workers_collected(struct runner *runner, pid_t pid);
 
 /*
  * report.c: what the broker wants to know for the audit trail, if anything.

@@ -152,14 +152,15 @@ static bool
 boxed_room(struct runner *runner)
 {
 	struct worker *worker, *unused = NULL;
-	size_t count = 0;
+	bool soon;
+	size_t count = workers_leaving(runner, &soon);
 
 	TAILQ_FOREACH(worker, &runner->workers, entry) {
 		if (worker->policy == NULL)
 			continue;
 		count++;
 		if (unused == NULL && LIST_EMPTY(&worker->held) &&
-		    !worker_has_work(worker))
+		    worker->boxing == NULL && !worker_has_work(worker))
 			unused = worker;
 	}
 	if (count >= BOXED_MOST && unused == NULL)
@@ -174,7 +175,10 @@ static bool
 boxed_busy(const struct runner *runner)
 {
 	const struct worker *worker;
+	bool soon;
 
+	if (workers_leaving(runner, &soon) > 0 && soon)
+		return true;
 	TAILQ_FOREACH(worker, &runner->workers, entry)
 		if (worker->policy != NULL && LIST_EMPTY(&worker->held))
 			return true;
@@ -229,7 +233,7 @@ workers_schedule(struct runner *runner, bool spare)
 			waits = true;
 		else if (count == 0 && work->policy != NULL)
 			work_fail(runner, work, "files are open in too many "
-			    "sandboxes, or none could be started");
+			    "sandboxes, or none could be started or ended");
 		else if (count == 0)
 			work_fail(runner, work, "the program that does this "
 			    "could not be started");

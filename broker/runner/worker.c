@@ -125,8 +125,12 @@ worker_free(struct worker *worker)
 	struct runner *runner = worker->runner;
 
 	TAILQ_REMOVE(&runner->workers, worker, entry);
-	if (runner->attach != NULL && runner->attach->long_worker == worker)
+	if (worker->boxing != NULL)
+		worker_leave(worker);
+	if (runner->attach != NULL && runner->attach->long_worker == worker) {
 		runner->attach->long_worker = NULL;
+		attach_over(runner->attach);
+	}
 	link_free(worker->link);
 	worker_release(worker);
 }
@@ -199,10 +203,12 @@ worker_boxed_cb(void *arg, const struct boxed_outcome *outcome)
 
 	boxed_forget(worker->boxing);
 	worker->boxing = NULL;
-	if (!outcome->started)
+	if (!outcome->started) {
+		worker_leave(worker);
 		worker_lost(worker, outcome->text);
-	else if (worker->over)
+	} else if (worker->over) {
 		worker_lost(worker, "the program that did this has ended");
+	}
 }
 
 static const struct link_ops worker_ops = {
@@ -262,6 +268,7 @@ workers_free(struct runner *runner)
 
 	while ((worker = TAILQ_FIRST(&runner->workers)) != NULL)
 		worker_free(worker);
+	workers_left(runner);
 	while ((work = TAILQ_FIRST(&runner->works)) != NULL)
 		work_done(runner, work);
 }

@@ -6,7 +6,8 @@
  * back and are passed on.
  *
  * worker.c has the life of one, handles.c the files that it has open,
- * schedule.c who is given what, and passing.c what becomes of the answers.
+ * schedule.c who is given what, passing.c what becomes of the answers, and
+ * leaving.c who is killed.
  * What the rest of the runner calls is in runner.h.
  */
 #ifndef RUNNER_WORKER_H
@@ -34,7 +35,7 @@ struct worker {
 	enum worker_kind kind;
 	uint64_t generation;	/* of whom it serves; 0: of anybody */
 	struct link *link;
-	pid_t pid;
+	pid_t pid;		/* 0: it has ended */
 	/* The sandbox it is in: an octet for the network, and rules. */
 	uint8_t *policy;	/* NULL: in none */
 	size_t policy_len;
@@ -68,6 +69,15 @@ struct worker *worker_new(struct runner *runner, const struct work *work);
 
 /* What it does is forgotten first, by workers_forget(), or has failed. */
 void worker_free(struct worker *worker);
+
+/*
+ * Its sandbox will not be: kill what sets it up.  workers_leaving() tells how
+ * many of these have not ended yet, and whether one of them still may "soon";
+ * workers_left() forgets them.
+ */
+void worker_leave(struct worker *worker);
+size_t workers_leaving(const struct runner *runner, bool *soon);
+void workers_left(struct runner *runner);
 
 /* Whether those it serves have gone. */
 bool worker_is_left(const struct worker *worker);

@@ -23,9 +23,11 @@
 #include "tests/lib/call.h"
 #include "tests/lib/daemon.h"
 #include "tests/lib/tap.h"
+#include "tests/lib/wait.h"
 #include "tests/system/ask.h"
 #include "tests/system/boxkit.h"
 
+#define GONE_MS 20000	/* far less than a sandbox may take to set up */
 #define COUNT(list) (sizeof(list) / sizeof(list[0]))
 
 static const struct {
@@ -112,6 +114,97 @@ story_file(struct call *call, const char *directory, size_t i)
 	free(path);
 }
 
+/* Processes in which a sandbox hangs, as they wrote themselves down. */
+struct hung {
+	char *path;
+	pid_t pids[3];
+};
+
+static int
+all_hang(void *arg)
+{
+	struct hung *hung = arg;
+	FILE *file = fopen(hung->path, "re");
+	size_t count = 0;
+	char line[32];
+
+	while (file != NULL && count < COUNT(hung->pids) &&
+	    fgets(line, sizeof(line), file) != NULL)
+		hung->pids[count++] = (pid_t)atoi(line);
+	if (file != NULL)
+		fclose(file);
+	return count == COUNT(hung->pids);
+}
+
+static int
+all_gone(void *arg)
+{
+	struct hung *hung = arg;
+	size_t i;
+
+	for (i = 0; i < COUNT(hung->pids); i++)
+		if (!wait_pid_gone(&hung->pids[i]))
+			return 0;
+	return 1;
+}
+
+static int64_t
+open_boxed(struct call *call, const char *id, const char *path,
+    struct json_object *policy)
+{
+	struct json_object *params = ask_jsonf("{'handleId':'%s','path':"
+	    "'file://%s'}", id, path);
+
+	json_object_object_add(params, "sandbox", policy);
+	return call_send(call, "fs/open", params);
+}
+
+static struct call *
+again(struct daemon *daemon, struct call *call)
+{
+	char *session = xstrdup(call_session(call));
+
+	call_free(call);
+	call = call_attach(daemon_url(daemon), session);
+	free(session);
+	return call;
+}
+
+/*
+ * Sandboxes that hang while they are set up, for somebody who has gone: they
+ * are ended when what is left of that connection is given up.
+ */
+static void
+story_hang(struct daemon *daemon, const char *directory)
+{
+	struct call *call = call_attach(daemon_url(daemon), NULL);
+	struct hung hung = { .path = xasprintf("%s/hung", directory) };
+	char *script, *path;
+	int64_t id;
+
+	script = xasprintf("echo $$ >>%s; exec sleep 600", hung.path);
+	path = write_script(daemon, script);
+	cover(path);
+	open_boxed(call, "1", path, box_read_only(directory));
+	open_boxed(call, "2", path, box_policy(directory, "restricted", ""));
+	open_boxed(call, "3", path, box_policy(directory, "enabled", ""));
+	tap_ok(wait_until(all_hang, &hung, BOX_MS) == 0, "sandboxes hang");
+	umount2(bwrap, MNT_DETACH);
+	call = again(daemon, call);
+	if (call != NULL)
+		call = again(daemon, call);
+	tap_ok(call != NULL && wait_until(all_gone, &hung, GONE_MS) == 0,
+	    "and are ended when nobody wants them any more");
+	id = open_boxed(call, "1", path, box_read_only(directory));
+	tap_ok(ask_wait(call, id, NULL) == 0, "others have their place");
+	call_free(call);
+	unlink(path);
+	unlink(hung.path);
+	free(hung.path);
+	free(path);
+	free(script);
+}
+
 static void
 stories(struct daemon *daemon)
 {
@@ -142,6 +235,7 @@ stories(struct daemon *daemon)
 	    directory, "restricted", ""), text);
 	tap_ok(code == 0, "it works once bubblewrap does");
 	call_free(call);
+	story_hang(daemon, directory);
 	free(directory);
 }
 

@@ -32,6 +32,8 @@ static const struct sandbox_rule serving[] = {
 
 	SANDBOX_ALLOW_IF(setsockopt, ARG_IS(1, IPPROTO_TCP),
 	    ARG_IS(2, TCP_NODELAY)),
+	SANDBOX_ALLOW_IF(setsockopt, ARG_IS(1, IPPROTO_TCP),
+	    ARG_IS(2, TCP_QUICKACK)),
 	SANDBOX_ALLOW_IF(setsockopt, ARG_IS(1, SOL_SOCKET),
 	    ARG_IS(2, SO_SNDBUF)),
 	SANDBOX_ALLOW_IF(setsockopt, ARG_IS(1, SOL_SOCKET),

@@ -10,8 +10,12 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
 #include <errno.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include <openssl/err.h>
@@ -38,6 +42,7 @@ struct tls_session {
 	int fd;
 	bool failed;
 	bool more;		/* may be there, read and not taken */
+	bool thanked;		/* the handshake is acknowledged */
 };
 
 static int
@@ -168,6 +173,24 @@ fail(struct conn *c)
 	return -1;
 }
 
+/*
+ * The client's last word of the handshake has no answer that could carry the
+ * kernel's acknowledgement, and a client that is not TCP_NODELAY keeps its
+ * first request back until that comes, 40 ms later; see tcp(7).
+ */
+static void
+thank(struct tls_session *s)
+{
+	int on = 1;
+
+	if (s->thanked || !SSL_is_init_finished(s->ssl))
+		return;
+	s->thanked = true;
+	if (s->cipher.len == 0)
+		(void)setsockopt(s->fd, IPPROTO_TCP, TCP_QUICKACK, &on,
+		    sizeof(on));
+}
+
 static ssize_t
 tls_read(struct conn *c, void *bytes, size_t len)
 {
@@ -196,6 +219,7 @@ tls_read(struct conn *c, void *bytes, size_t len)
 		return 0;
 	if (error != SSL_ERROR_WANT_READ)
 		return fail(c);
+	thank(s);
 	errno = EAGAIN;
 	return -1;
 }

@@ -6,6 +6,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "tests/lib/call.h"
 #include "tests/lib/daemon.h"
@@ -125,7 +126,9 @@ daemon_open(const struct daemon *daemon, pid_t wanted, pid_t *gateway)
 	struct daemon_owned owned = { .daemon = daemon };
 	struct call *call;
 
-	if (wanted != 0 || procfs_descriptors(daemon_pid(daemon)) == -1)
+	/* Nor does a Unix socket have a port to be told by. */
+	if (wanted != 0 || procfs_descriptors(daemon_pid(daemon)) == -1 ||
+	    strncmp(daemon_url(daemon), "unix:", 5) == 0)
 		return daemon_open_pinned(daemon, wanted, gateway);
 	if ((call = call_open(daemon_url(daemon))) == NULL)
 		return NULL;

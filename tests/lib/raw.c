@@ -8,6 +8,14 @@
 #include "common/xmalloc.h"
 #include "tests/lib/raw.h"
 
+static const char *
+raw_host(const char *url)
+{
+	if (strncmp(url, "unix:", 5) == 0)
+		return "localhost";
+	return url + (strncmp(url, "wss", 3) == 0 ? 6 : 5);
+}
+
 size_t
 raw_begin(char to[RAW_BEGIN_MAX], const char *url)
 {
@@ -15,7 +23,7 @@ raw_begin(char to[RAW_BEGIN_MAX], const char *url)
 	    "Connection: Upgrade\r\nUpgrade: websocket\r\n"
 	    "Sec-WebSocket-Version: 13\r\n"
 	    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-	    url + (strncmp(url, "wss", 3) == 0 ? 6 : 5));
+	    raw_host(url));
 	return strlen(to);
 }
 

@@ -151,7 +151,8 @@ hand_over(const struct cgroup_session *session, uid_t uid)
 	if (uid == geteuid())
 		return 0;
 	if (fchownat(session->dir, procs, uid, (gid_t)-1, 0) == -1 ||
-	    fchownat(session->jobs, procs, uid, (gid_t)-1, 0) == -1)
+	    fchownat(session->jobs, procs, uid, (gid_t)-1, 0) == -1 ||
+	    fchmod(session->jobs, 0711) == -1)
 		return -1;
 	return 0;
 }

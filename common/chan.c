@@ -227,6 +227,12 @@ chan_receive(struct chan *chan)
 	n = fdpass_recv(chan->fd, bytes, sizeof(bytes), fds.fd, &fds.count);
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return 0;
+	/*
+	 * Whoever leaves without having read all is told of before what it
+	 * has sent; once.
+	 */
+	if (n == -1 && errno == ECONNRESET)
+		return 1;
 	if (n == -1 && errno == EMSGSIZE) {
 		chan_end(chan, NULL, "packet or descriptors too many");
 		return 0;

@@ -62,6 +62,7 @@ struct child {
 	struct exec_failure failure;
 	int failed;
 	int moves;		/* to the cgroup it was not born in */
+	int spared;		/* could not make itself the first to go */
 };
 
 const char *
@@ -212,18 +213,32 @@ child_signals(void)
 			sigaction(signo, &action, NULL);
 }
 
-static void IN_CHILD
-child_oom(void)
+static int IN_CHILD
+oom_write(const char *path)
 {
-	int fd;
+	int fd, result;
 
 	if (oom_score[0] == '\0')
-		return;
-	fd = open(OOM_PATH, O_WRONLY | O_CLOEXEC);
+		return 0;
+	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd == -1)
-		return;
-	(void)!write(fd, oom_score, strlen(oom_score));
+		return -1;
+	result = write(fd, oom_score, strlen(oom_score)) == -1 ? -1 : 0;
 	close(fd);
+	return result;
+}
+
+/*
+ * As long as it shares our memory, which nobody may look into, what /proc has
+ * of it is root's: then we do it, when it has a program of its own.
+ */
+static void
+oom_raise(pid_t pid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)pid);
+	(void)oom_write(path);
 }
 
 static int IN_CHILD
@@ -308,7 +323,7 @@ child_program(const struct exec_plan *plan)
 }
 
 static enum exec_stage IN_CHILD
-child_steps(const struct child *child)
+child_steps(struct child *child)
 {
 	const struct exec_plan *plan = child->plan;
 
@@ -318,7 +333,7 @@ child_steps(const struct child *child)
 		return EXEC_SESSION;
 	if (plan->terminal && ioctl(plan->fds[0], TIOCSCTTY, 0) == -1)
 		return EXEC_TERMINAL;
-	child_oom();
+	child->spared = oom_write(OOM_PATH) == -1;
 	if (child_files(plan) == -1)
 		return EXEC_FILES;
 	role_restore();
@@ -375,8 +390,11 @@ exec_start(const struct exec_plan *plan, struct exec_failure *failure)
 		child.failure.stage = EXEC_FORK;
 	}
 	sigprocmask(SIG_SETMASK, &old, NULL);
-	if (pid != -1 && !child.failed)
+	if (pid != -1 && !child.failed) {
+		if (child.spared)
+			oom_raise(pid);
 		return pid;
+	}
 	if (pid != -1)
 		waitpid(pid, NULL, 0);
 	*failure = child.failure;

@@ -67,48 +67,19 @@ boxed_forget(struct boxing *boxing)
 	free(boxing);
 }
 
-/* What bubblewrap complained about. */
+/* What bubblewrap complained about comes by the pipe. */
 static void
-explain(struct boxing *boxing, char *out, size_t size)
+judge(struct boxing *boxing, struct boxed_outcome *outcome)
 {
 	char said[512] = "";
 	ssize_t n;
 
+	boxing->text[boxing->len] = '\0';
 	n = read(boxing->error, said, sizeof(said) - 1);
 	said[n > 0 ? n : 0] = '\0';
-	said[strcspn(said, "\n")] = '\0';
-	sandbox_explain(said, out, size);
-}
-
-static void
-judge(struct boxing *boxing, struct boxed_outcome *outcome)
-{
-	const char *text = boxing->text;
-	char *end;
-	long stage, error;
-
-	boxing->text[boxing->len] = '\0';
-	outcome->started = false;
 	outcome->program = boxing->program;
-	if (text[0] == BOX_INSIDE && text[1] == '\0') {
-		outcome->started = true;
-		return;
-	}
-	if (text[0] == BOX_INSIDE)
-		text++;
-	if (text[0] == BOX_REFUSED) {
-		snprintf(outcome->text, sizeof(outcome->text), "%s",
-		    text + 1);
-		return;
-	}
-	if (text[0] != BOX_FAILED) {
-		explain(boxing, outcome->text, sizeof(outcome->text));
-		return;
-	}
-	stage = strtol(text + 1, &end, 10);
-	error = strtol(end, NULL, 10);
-	snprintf(outcome->text, sizeof(outcome->text), "%s: %s",
-	    exec_stage_text((enum exec_stage)stage), strerror((int)error));
+	outcome->started = sandbox_judge(boxing->text, said, outcome->text,
+	    sizeof(outcome->text));
 }
 
 /* Whoever is inside has another number there than here. */

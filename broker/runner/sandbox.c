@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "broker/runner/box/box.h"
+#include "broker/runner/exec.h"
 #include "broker/runner/sandbox.h"
 #include "common/proto.h"
 
@@ -206,4 +208,29 @@ sandbox_explain(const char *said, char *out, size_t size)
 	snprintf(out, size, "the sandbox cannot be set up: %s%s%s",
 	    said[0] == '\0' ? "bubblewrap (bwrap) ended without a word" :
 	    said, advice == NULL ? "" : "; ", advice == NULL ? "" : advice);
+}
+
+bool
+sandbox_judge(const char *told, char *said, char *out, size_t size)
+{
+	char *end;
+	long stage, error;
+
+	if (told[0] == BOX_INSIDE && told[1] == '\0')
+		return true;
+	if (told[0] == BOX_INSIDE)
+		told++;
+	if (told[0] == BOX_REFUSED) {
+		snprintf(out, size, "%s", told + 1);
+	} else if (told[0] == BOX_FAILED) {
+		stage = strtol(told + 1, &end, 10);
+		error = strtol(end, NULL, 10);
+		snprintf(out, size, "%s: %s",
+		    exec_stage_text((enum exec_stage)stage),
+		    strerror((int)error));
+	} else {
+		said[strcspn(said, "\n")] = '\0';
+		sandbox_explain(said, out, size);
+	}
+	return false;
 }

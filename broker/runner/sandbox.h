@@ -32,4 +32,11 @@ bool sandbox_asked(const struct fields_BOXED_CALL *policy);
  */
 void sandbox_explain(const char *said, char *out, size_t size);
 
+/*
+ * Whether holdfast-box, which told "told" (box/box.h), got the program to run
+ * in a sandbox; if not, why, for the client.  "said" is what bubblewrap wrote;
+ * only its first line is left of it.
+ */
+bool sandbox_judge(const char *told, char *said, char *out, size_t size);
+
 #endif

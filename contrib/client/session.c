@@ -109,36 +109,34 @@ session_ended_cb(void *arg, enum wsclient_end how, const char *why)
 	session_do(session, events[how]);
 }
 
-/* What the server tells of a session that has ended, behind its text. */
-static void
-session_add_ending(struct session *session, const struct rpc_message *msg)
+void
+session_add_ending(char *why, size_t size, const struct rpc_message *msg)
 {
 	const char *reason = rpc_string(msg->data, "reason", NULL);
 	struct json_object *list = NULL, *process, *code;
 	char clean[LOG_CLEAN_SIZE];
-	size_t i, len = strlen(session->why);
+	size_t i, len = strlen(why);
 
 	if (reason == NULL)
 		return;
 	log_clean(clean, reason, strlen(reason));
-	len += (size_t)snprintf(session->why + len, SESSION_WHY_SIZE - len,
-	    " (%.40s", clean);
+	len += (size_t)snprintf(why + len, size - len, " (%.40s", clean);
 	json_object_object_get_ex(msg->data, "processes", &list);
 	for (i = 0; json_object_is_type(list, json_type_array) &&
-	    i < json_object_array_length(list) &&
-	    len + 128 < SESSION_WHY_SIZE; i++) {
+	    i < json_object_array_length(list) && len + 128 < size; i++) {
 		process = json_object_array_get_idx(list, i);
 		if (!json_object_is_type(process, json_type_object) ||
-		    !json_object_object_get_ex(process, "exitCode", &code))
+		    !json_object_object_get_ex(process, "exitCode", &code) ||
+		    !json_object_is_type(code, json_type_int))
 			continue;
 		log_clean(clean, rpc_string(process, "processId", "?"),
 		    strlen(rpc_string(process, "processId", "?")));
-		len += (size_t)snprintf(session->why + len,
-		    SESSION_WHY_SIZE - len, "; %.64s exited with %d", clean,
+		len += (size_t)snprintf(why + len, size - len,
+		    "; %.64s exited with %d", clean,
 		    rpc_int(process, "exitCode", 255));
 	}
-	if (len + 1 < SESSION_WHY_SIZE)
-		strlcat(session->why, ")", SESSION_WHY_SIZE);
+	if (len + 1 < size)
+		strlcat(why, ")", size);
 }
 
 /* The answer to initialize is in; "msg" is it. */
@@ -149,7 +147,7 @@ session_judge(struct session *session, const struct rpc_message *msg)
 
 	if (msg->kind == RPC_ERROR) {
 		session_set_why(session, "%.160s", msg->text);
-		session_add_ending(session, msg);
+		session_add_ending(session->why, sizeof(session->why), msg);
 		session->unknown = msg->code == RPC_INVALID &&
 		    session->id != NULL;
 		session->elsewhere = msg->code == RPC_BUSY;

@@ -107,4 +107,11 @@ void session_pause(struct session *session, int on);
 void session_distrust(struct session *session, const char *why);
 void session_is_sound(struct session *session);
 
+/*
+ * Put what an error tells of a session that has ended, if it does, behind the
+ * text in "why", of "size" bytes at most, for the user's terminal.
+ */
+void session_add_ending(char *why, size_t size,
+    const struct rpc_message *msg);
+
 #endif

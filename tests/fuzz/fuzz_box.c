@@ -2,7 +2,8 @@
 /*
  * A sandbox as a request asks for it, up to what bubblewrap is to mount:
  * nothing that is denied or to be read only may come out writable.  What is
- * in the file system follows from the names in it.
+ * in the file system follows from the names in it.  And what is told of it
+ * afterwards.
  */
 #include "config.h"
 
@@ -12,13 +13,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/runner/box/box.h"
 #include "broker/runner/box/plan.h"
 #include "broker/runner/sandbox.h"
 #include "common/proto.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { ALL = 1, HAS_CWD = 2, HAS_TEMPS = 4, NETWORK = 8, AS_IT_IS = 16 };
+enum { ALL = 1, HAS_CWD = 2, HAS_TEMPS = 4, NETWORK = 8, AS_IT_IS = 16,
+	STATUS = 255 };
 
 static enum plan_kind
 look_kind(void *arg, const char *path)
@@ -168,6 +171,25 @@ make_plan(struct span rules, int network)
 }
 
 /* The first byte has flags, the next two say how long the lists are. */
+/* "told", a zero byte, "said": there is always a reason. */
+static void
+try_status(const uint8_t *data, size_t size)
+{
+	char told[256], said[512], out[128] = "";
+	const uint8_t *end = memchr(data, 0, size);
+	struct span a = { data, end == NULL ? size : (size_t)(end - data) };
+	struct span b = { data + a.len, size - a.len };
+
+	if (b.len > 0)
+		b = (struct span){ b.p + 1, b.len - 1 };
+	if (span_to_str(a, told, sizeof(told)) == -1 ||
+	    span_to_str(b, said, sizeof(said)) == -1)
+		return;
+	if (!sandbox_judge(told, said, out, sizeof(out)) && out[0] == '\0' &&
+	    strchr(told, BOX_REFUSED) == NULL)
+		abort();
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -176,6 +198,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct writer rules;
 	uint8_t flags;
 
+	if (size > 0 && data[0] == STATUS) {
+		try_status(data + 1, size - 1);
+		return 0;
+	}
 	if (size < 3 || size > 65536 ||
 	    size - 3 < (size_t)data[1] + data[2])
 		return 0;

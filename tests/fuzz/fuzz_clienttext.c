@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What the client takes from users and servers as text: addresses, names in
- * lists to be copied, lists of processes, and what was left running.
+ * lists to be copied, lists of processes, what was left running, and how
+ * sessions have ended.
  */
 #include "config.h"
 
@@ -15,6 +16,7 @@
 #include "contrib/client/memory.h"
 #include "contrib/client/ps.h"
 #include "contrib/client/rpc.h"
+#include "contrib/client/session.h"
 #include "contrib/client/url.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -79,6 +81,22 @@ try_memory(const char *text, size_t len)
 	memory_clear(&memory);
 }
 
+/* Nothing that a terminal would obey, whatever the server says. */
+static void
+try_ending(const char *text, size_t len)
+{
+	struct rpc_message msg;
+	char why[512] = "it has ended";
+	const char *p;
+
+	rpc_parse(&msg, text, len);
+	session_add_ending(why, sizeof(why), &msg);
+	for (p = why; *p != '\0'; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			abort();
+	rpc_message_clear(&msg);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -91,7 +109,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	memcpy(text, data + 1, size - 1);
 	text[size - 1] = '\0';
-	switch (data[0] % 4) {
+	switch (data[0] == '#' ? -1 : data[0] % 4) {
+	case -1:
+		try_ending(text, size - 1);
+		break;
 	case 0:
 		try_url(text);
 		break;

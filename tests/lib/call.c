@@ -31,10 +31,9 @@ struct call {
 	struct call_queue notifications;
 };
 
-struct call *
-call_open(const char *url)
+static struct call *
+call_over(struct wire *wire)
 {
-	struct wire *wire = wire_open(url, CALL_TIMEOUT_MS);
 	struct call *call;
 
 	if (wire == NULL)
@@ -44,6 +43,27 @@ call_open(const char *url)
 	TAILQ_INIT(&call->replies);
 	TAILQ_INIT(&call->notifications);
 	return call;
+}
+
+struct call *
+call_open(const char *url)
+{
+	return call_over(wire_open(url, CALL_TIMEOUT_MS));
+}
+
+struct call *
+call_open_with(const char *url, const char *headers, int *status)
+{
+	struct wire *wire = wire_connect(url, CALL_TIMEOUT_MS);
+	int got = wire == NULL ? -1 :
+	    wire_upgrade(wire, headers, CALL_TIMEOUT_MS);
+
+	if (status != NULL)
+		*status = got;
+	if (got == 101)
+		return call_over(wire);
+	wire_free(wire);
+	return NULL;
 }
 
 static void

@@ -18,6 +18,14 @@ struct json_object;
  * stderr; free it with call_free(), which drops the connection.
  */
 struct call *call_open(const char *url);
+
+/*
+ * The same with header lines ("Name: value\r\n"...) in the upgrade request.
+ * Without a 101, "*status" (NULL: not wanted) is what came instead, -1:
+ * nothing, and nothing is said on stderr.
+ */
+struct call *call_open_with(const char *url, const char *headers,
+    int *status);
 void call_free(struct call *call);
 
 /* initialize, resuming "resume" unless it is NULL, initialized: 0 or -1. */

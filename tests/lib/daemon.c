@@ -24,6 +24,7 @@
 #include "tests/lib/wait.h"
 
 #define DAEMON_ARGS 64
+#define DAEMON_URLS 8
 #define DAEMON_START_MS 10000
 
 struct daemon {
@@ -35,7 +36,10 @@ struct daemon {
 	char *runtime_dir;
 	char *log;
 	char *address;
-	char url[128];
+	char *conf;	/* its configuration file, or NULL */
+	size_t nurls;	/* that it will print */
+	char *urls[DAEMON_URLS];
+	char url[DAEMON_URLS * 128];	/* their room */
 };
 
 static int
@@ -92,6 +96,14 @@ daemon_arguments(const struct daemon *daemon, char *program,
 	size_t n = 0;
 
 	argv[n++] = program;
+	if (daemon->conf != NULL) {
+		argv[n++] = "--config";
+		argv[n++] = daemon->conf;
+		argv[n++] = "--runtime-dir";
+		argv[n++] = daemon->runtime_dir;
+		argv[n] = NULL;
+		return n;
+	}
 	argv[n++] = "--listen";
 	argv[n++] = daemon->address;
 	if (strncmp(daemon->address, "wss:", 4) == 0) {
@@ -130,14 +142,26 @@ daemon_child(const struct daemon *daemon, int out, char *program,
 	_exit(127);
 }
 
+static size_t
+daemon_count_lines(const char *text)
+{
+	size_t n = 0;
+
+	for (; (text = strchr(text, '\n')) != NULL; text++)
+		n++;
+	return n;
+}
+
+/* All lines, each of which is terminated then. */
 static int
-daemon_read_url(struct daemon *daemon)
+daemon_read_urls(struct daemon *daemon)
 {
 	uint64_t deadline = deadline_in(DAEMON_START_MS);
-	size_t len = 0;
+	char *line = daemon->url;
+	size_t len = 0, i;
 	ssize_t n;
 
-	while (memchr(daemon->url, '\n', len) == NULL) {
+	while (daemon_count_lines(daemon->url) < daemon->nurls) {
 		if (len == sizeof(daemon->url) - 1 ||
 		    wait_fd(daemon->ready_fd, POLLIN, deadline) == -1)
 			return -1;
@@ -147,9 +171,13 @@ daemon_read_url(struct daemon *daemon)
 			return -1;
 		len += (size_t)n;
 	}
-	*strchr(daemon->url, '\n') = '\0';
-	return strncmp(daemon->url, daemon->address,
-	    strcspn(daemon->address, ":")) == 0 ? 0 : -1;
+	for (i = 0; i < daemon->nurls; i++) {
+		daemon->urls[i] = strsep(&line, "\n");
+		if (daemon->address != NULL && strncmp(daemon->urls[i],
+		    daemon->address, strcspn(daemon->address, ":")) != 0)
+			return -1;
+	}
+	return 0;
 }
 
 static int
@@ -171,26 +199,76 @@ daemon_spawn(struct daemon *daemon, const char *const args[])
 	return daemon->pid == -1 ? -1 : 0;
 }
 
-struct daemon *
-daemon_start(const char *const args[])
+/* "text" with each @ replaced by the directory. */
+static int
+daemon_write_conf(const struct daemon *daemon, const char *text)
+{
+	FILE *f = fopen(daemon->conf, "we");
+
+	if (f == NULL || fchmod(fileno(f), 0600) == -1)
+		return -1;
+	for (; *text != '\0'; text++)
+		if (*text == '@')
+			fputs(daemon->dir, f);
+		else
+			fputc(*text, f);
+	return fclose(f) == EOF ? -1 : 0;
+}
+
+static int
+daemon_settle_conf(struct daemon *daemon, const char *text)
+{
+	daemon->conf = xasprintf("%s/holdfast.conf", daemon->dir);
+	return daemon_write_conf(daemon, text);
+}
+
+static struct daemon *
+daemon_start_with(const char *const args[], const char *conf, size_t lines)
 {
 	struct daemon *daemon = xcalloc(1, sizeof(*daemon));
 
 	daemon->ready_fd = -1;
+	daemon->nurls = lines < DAEMON_URLS ? lines : DAEMON_URLS;
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) == -1 ||
 	    daemon_make_dirs(daemon) == -1 ||
-	    daemon_settle_address(daemon) == -1 ||
+	    (conf == NULL ? daemon_settle_address(daemon) :
+	    daemon_settle_conf(daemon, conf)) == -1 ||
 	    daemon_spawn(daemon, args) == -1) {
 		fprintf(stderr, "daemon: %s\n", strerror(errno));
 		daemon_free(daemon, 0);
 		return NULL;
 	}
-	if (daemon_read_url(daemon) == -1) {
+	if (daemon_read_urls(daemon) == -1) {
 		fprintf(stderr, "daemon: no URL from holdfastd\n");
 		daemon_free(daemon, 1);
 		return NULL;
 	}
 	return daemon;
+}
+
+struct daemon *
+daemon_start(const char *const args[])
+{
+	return daemon_start_with(args, NULL, 1);
+}
+
+struct daemon *
+daemon_start_conf(const char *text, size_t lines)
+{
+	return daemon_start_with(NULL, text, lines);
+}
+
+const char *
+daemon_address(const struct daemon *daemon, size_t n)
+{
+	return n < daemon->nurls ? daemon->urls[n] : NULL;
+}
+
+int
+daemon_reload(struct daemon *daemon, const char *text)
+{
+	return daemon_write_conf(daemon, text) == -1 ? -1 :
+	    kill(daemon->pid, SIGHUP);
 }
 
 static void
@@ -233,6 +311,7 @@ daemon_free(struct daemon *daemon, int failed)
 	free(daemon->dir);
 	free(daemon->runtime_dir);
 	free(daemon->log);
+	free(daemon->conf);
 	free(daemon->address);
 	free(daemon);
 }

@@ -24,6 +24,19 @@ struct daemon;
 struct daemon *daemon_start(const char *const args[]);
 
 /*
+ * The same with a configuration file of this text, in which @ stands for the
+ * daemon's directory, and without any of those options but the runtime
+ * directory; "lines" is how many addresses it will print.
+ */
+struct daemon *daemon_start_conf(const char *text, size_t lines);
+
+/* The address printed in line "n", from 0; NULL: there is none. */
+const char *daemon_address(const struct daemon *daemon, size_t n);
+
+/* Write its configuration anew, and have it read: it is sent SIGHUP. */
+int daemon_reload(struct daemon *daemon, const char *text);
+
+/*
  * Stop it if it runs (as daemon_stop()), remove its directory, free it.
  * With "failed" set its log is shown on stderr first.
  */

@@ -45,6 +45,9 @@ int procfs_holds_socket(pid_t pid, unsigned long inode);
 /* Memory of its own that "pid" has in core, in KiB; 0 when it is gone. */
 unsigned long procfs_memory(pid_t pid);
 
+/* Its real user; -1 when it is gone. */
+uid_t procfs_uid(pid_t pid);
+
 /*
  * How many descriptors "pid" has; -1 when they cannot be counted, as those
  * of a process that is not dumpable and that is looked at without root.

@@ -33,6 +33,23 @@ procfs_memory(pid_t pid)
 	return kib;
 }
 
+uid_t
+procfs_uid(pid_t pid)
+{
+	char path[64], line[256];
+	unsigned int uid = (unsigned int)-1;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	if ((f = fopen(path, "re")) == NULL)
+		return (uid_t)-1;
+	while (fgets(line, sizeof(line), f) != NULL)
+		if (sscanf(line, "Uid: %u", &uid) == 1)
+			break;
+	fclose(f);
+	return uid;
+}
+
 int
 procfs_descriptors(pid_t pid)
 {

@@ -450,6 +450,53 @@ data_half(void)
 	return rc && goes_on();
 }
 
+/* HELLO and a request; whether the runner, which is up then, answers. */
+static int
+data_speaks(int data)
+{
+	static const struct fields_HELLO hello = {
+		.version = PROTO_VERSION, .oldest = PROTO_OLDEST,
+	};
+	struct writer w;
+	uint8_t head[PROTO_HEAD_LEN], answer[256];
+	struct proto_head greeting = { .type = MSG_GR_HELLO };
+	struct proto_head list = { .type = MSG_GR_LIST, .call = 1 };
+	int rc;
+
+	writer_init(&w, sizeof(answer));
+	proto_encode(&w, MSG_GR_HELLO, &hello);
+	greeting.len = (uint32_t)w.len;
+	proto_head_put(head, &greeting);
+	rc = send(data, head, sizeof(head), MSG_NOSIGNAL) != -1 &&
+	    send(data, w.p, w.len, MSG_NOSIGNAL) != -1;
+	writer_clear(&w);
+	proto_head_put(head, &list);
+	return rc && send(data, head, sizeof(head), MSG_NOSIGNAL) != -1 &&
+	    wait_fd(data, POLLIN, deadline_in(CLOSE_MS)) != -1 &&
+	    recv(data, answer, sizeof(answer), 0) > 0;
+}
+
+/* It lets go of an attachment and keeps the socket. */
+static int
+data_kept(void)
+{
+	struct stage_attachment a;
+	struct fields_ATTACHMENT detach = { 0 };
+	uint32_t reason;
+	int rc;
+
+	if (stage_attach(&evil, 7, NULL, &a, &reason) == -1 ||
+	    !data_speaks(a.data))
+		return 0;
+	detach.session = span_str(a.session);
+	detach.generation = a.generation;
+	say(MSG_GB_DETACH, &detach, NULL, 0);
+	unix_nonblock(a.data);
+	rc = stage_closed(a.data, CLOSE_MS);
+	unix_close(&a.data);
+	return rc && goes_on();
+}
+
 static const struct attack attacks[] = {
 	{ "HELLO twice", hello_twice, 1 },
 	{ "a version of nobody", version_of_nobody, 0 },
@@ -472,6 +519,7 @@ static const struct attack attacks[] = {
 	{ "a request before HELLO", data_before_hello, 2 },
 	{ "a runner's message to a runner", data_wrong_way, 2 },
 	{ "half a message to a runner", data_half, 2 },
+	{ "a data socket kept after its detach", data_kept, 2 },
 };
 
 static void

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,7 @@ struct run {
 	struct session *session;
 	struct chan *chan;	/* NULL: lost */
 	struct lend lend;
+	int held;		/* the data end, until the runner is ready */
 	struct event *timer;
 	pid_t pid;		/* 0: collected, or never started */
 };
@@ -74,6 +76,7 @@ run_lose(struct run *run, const char *why)
 	registry_runner(broker->registry, session_slot(session),
 	    REGISTRY_RUNNER_EVENT_LOSS);
 	session_end(session, reason, 0);
+	unix_close(&run->held);
 	run_kill(run);
 }
 
@@ -106,6 +109,7 @@ run_on_hello(void *arg, const union proto_any *msg, struct chan_fds *fds)
 		return;
 	}
 	event_del(run->timer);
+	unix_close(&run->held);
 	chan_set_version(run->chan, msg->HELLO.version);
 	if (chan_phase(run->chan) == PHASE_START)
 		chan_set_phase(run->chan, PHASE_UP);
@@ -330,6 +334,7 @@ run_new(struct session *session)
 	if (run == NULL)
 		return NULL;
 	run->session = session;
+	run->held = -1;
 	run->timer = evtimer_new(session->broker->base, hello_late_cb, run);
 	if (run->timer == NULL) {
 		free(run);
@@ -370,6 +375,8 @@ run_start(struct session *session)
 	send_config(session->run);
 	lend_open(&session->run->lend, broker, &session->tenant->account,
 	    &session->run->chan);
+	/* That there is no runner is to be told before its end is seen. */
+	session->run->held = fcntl(data, F_DUPFD_CLOEXEC, 0);
 	run_attachment(session->run, record->generation, data);
 }
 
@@ -446,6 +453,7 @@ run_free(struct run *run)
 	if (run == NULL)
 		return;
 	lend_close(&run->lend);
+	unix_close(&run->held);
 	chan_free(run->chan);
 	event_free(run->timer);
 	free(run);

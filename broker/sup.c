@@ -36,6 +36,30 @@ set_log(const struct fields_SB_CONFIG *config)
 			log_topic(xstrdup(name));
 }
 
+/* Limits that cannot be set are told once, by their first, or are the end. */
+static void
+check_limits(const struct broker *broker)
+{
+	const struct tenant *tenant;
+	const char *why;
+	char file[64];
+
+	(void)cgroup_controllers(broker->cgroup, &why);
+	TAILQ_FOREACH(tenant, &broker->order->tenants, entry) {
+		if (!cgroup_lacks(broker->cgroup, tenant->cgroup_limits, file,
+			sizeof(file)) &&
+		    !cgroup_lacks(broker->cgroup, tenant->session_limits,
+			file, sizeof(file)))
+			continue;
+		if (broker->order->host.require_cgroups)
+			fatalx("tenant %s: no cgroup controller for %s",
+			    tenant->name, file);
+		log_warnx("tenant %s: no cgroup controller for %s: %s; it "
+			  "has no such limits", tenant->name, file,
+		    why != NULL ? why : "the host has none");
+	}
+}
+
 static void
 set_cgroup(struct broker *broker)
 {
@@ -45,6 +69,7 @@ set_cgroup(struct broker *broker)
 	    getpid(), why, sizeof(why));
 	if (broker->cgroup == NULL)
 		log_debug("reap", "sessions have no cgroup: %s", why);
+	check_limits(broker);
 }
 
 static void

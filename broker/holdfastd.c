@@ -56,20 +56,18 @@ set_log(const struct options *o)
 static void
 find_programs(struct supervise_plan *plan)
 {
-	const char *libexec = plan->options->libexec_dir;
-	char *own = program_own_dir(), *tried;
+	char *tried;
 	size_t i;
 
-	if (libexec == NULL)
-		libexec = getenv("HOLDFAST_LIBEXEC");
 	for (i = 0; i < PROGRAM_COUNT; i++) {
-		if (i == PROGRAM_GATEWAY_TLS && !host_needs_tls(plan->host))
+		if (i == PROGRAM_GATEWAY_TLS &&
+		    !host_needs_tls(plan->host, HOST_ANY_POOL))
 			continue;
-		plan->programs[i] = program_find(i, libexec, own, &tried);
+		plan->programs[i] = program_locate(i,
+		    plan->options->libexec_dir, &tried);
 		if (plan->programs[i] == NULL)
 			fatal("%s", tried);
 	}
-	free(own);
 }
 
 /* A directory that XDG_RUNTIME_DIR names without its being there is none. */
@@ -207,8 +205,10 @@ main(int argc, char **argv)
 	plan.options = reload_options(&reload, &errors);
 	o = plan.options;
 	/* Of what is found wrong now the terminal is told, not the log. */
-	if (!o->help && !o->version)
+	if (!o->help && !o->version) {
 		plan.host = host_new(o, geteuid(), &errors);
+		host_check_certs(plan.host, o, &errors);
+	}
 	set_log(o);
 	if (errors.count > 0) {
 		status = 1;

@@ -86,12 +86,13 @@ take_shared_pool(struct host_check *c)
 }
 
 int
-host_needs_tls(const struct host *host)
+host_needs_tls(const struct host *host, unsigned int pool)
 {
 	size_t i;
 
 	for (i = 0; i < host->nlisteners; i++)
-		if (host->listeners[i].addr.tls)
+		if (host->listeners[i].addr.tls && (pool == HOST_ANY_POOL ||
+		    host->listeners[i].pool == pool))
 			return 1;
 	return 0;
 }

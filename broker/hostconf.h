@@ -10,6 +10,7 @@
 
 #include <sys/types.h>
 
+#include <limits.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -124,7 +125,16 @@ struct host *host_new(const struct options *o, uid_t uid,
 void host_free(struct host *host);
 void host_listener_clear(struct host_listener *listener);
 
-/* Whether any of its listeners speaks TLS. */
-int host_needs_tls(const struct host *host);
+/* Whether any of the listeners of a pool speaks TLS; or of any pool. */
+int host_needs_tls(const struct host *host, unsigned int pool);
+#define HOST_ANY_POOL UINT_MAX
+
+/*
+ * Have the certificates and keys looked at by who is to use them: the TLS
+ * gateway, as the user of the gateways of the listener.  Complaints go to
+ * "errors".
+ */
+void host_check_certs(const struct host *host, const struct options *o,
+    struct conf_errors *errors);
 
 #endif

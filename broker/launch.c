@@ -83,7 +83,7 @@ launch_gateway_env(char *const env[])
 	return launch_filter(env, launch_sanitizer, 1);
 }
 
-static void
+void
 launch_reset_signals(void)
 {
 	sigset_t none;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* Starting the other programs: the only fork(2) of supervisor and broker. */
+/*
+ * Starting the other programs: but for certcheck.h the only fork(2) of
+ * supervisor and broker.
+ */
 #ifndef BROKER_LAUNCH_H
 #define BROKER_LAUNCH_H
 
@@ -43,6 +46,9 @@ struct launch_as {
  */
 pid_t launch(const char *path, const char *name, char *const env[],
     int control, const struct launch_as *as);
+
+/* Between fork and exec: signals have their defaults again, none blocked. */
+void launch_reset_signals(void);
 
 /*
  * The environments of the two.  The broker's is ours without what service

@@ -85,3 +85,14 @@ program_find(enum program program, const char *libexec_dir,
 	*tried = path;
 	return NULL;
 }
+
+char *
+program_locate(enum program program, const char *option, char **tried)
+{
+	char *own = program_own_dir(), *path;
+
+	path = program_find(program, option != NULL ? option :
+	    getenv("HOLDFAST_LIBEXEC"), own, tried);
+	free(own);
+	return path;
+}

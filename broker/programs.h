@@ -24,6 +24,12 @@ const char *program_name(enum program program);
 char *program_find(enum program program, const char *libexec_dir,
     const char *own_dir, char **tried);
 
+/*
+ * The same for who has "option" for a directory, if not NULL, or a
+ * HOLDFAST_LIBEXEC in the environment.
+ */
+char *program_locate(enum program program, const char *option, char **tried);
+
 /* The directory this process's image is in (proc(5), exe), the caller's. */
 char *program_own_dir(void);
 

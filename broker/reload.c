@@ -188,6 +188,7 @@ reload_take(const struct reload *reload, struct options **options,
 	struct options *o = reload_options(reload, &errors);
 	struct host *fresh = host_new(o, geteuid(), &errors);
 
+	host_check_certs(fresh, o, &errors);
 	/* What was given up when we started is not to be had again. */
 	if (errors.count == 0 && geteuid() == 0 &&
 	    (powers_of(fresh) & ~powers_of(*host)) != 0)

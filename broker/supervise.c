@@ -263,6 +263,14 @@ supervise_spawned(void *arg, struct ward *ward)
 		log_warn("channel for gateway %u", ward_number(ward));
 }
 
+/* It has been told how things were, or is about to read that. */
+static int
+supervise_was_told(const struct ward *ward)
+{
+	return (ward_state(ward) == WARD_UP ||
+	    ward_state(ward) == WARD_STARTING) && ward_chan(ward) != NULL;
+}
+
 /* Gateways that outlived the broker get a channel to the new one. */
 static void
 supervise_up(void *arg, struct ward *ward)
@@ -273,9 +281,7 @@ supervise_up(void *arg, struct ward *ward)
 
 	for (i = 0; ward == s->broker && i < s->ngateways; i++) {
 		gateway = s->gateways[i];
-		if ((ward_state(gateway) == WARD_UP ||
-		    ward_state(gateway) == WARD_STARTING) &&
-		    ward_chan(gateway) != NULL &&
+		if (supervise_was_told(gateway) &&
 		    supervise_join(ward_chan(ward), ward_chan(gateway),
 		    ward_number(gateway), ward_pool(gateway)) == -1)
 			log_warn("channel for gateway %u",
@@ -371,7 +377,7 @@ supervise_stop_cb(evutil_socket_t signo, short what, void *arg)
 	supervise_stop(s);
 }
 
-/* A broker that is not there is told all of it when it is. */
+/* Who is not there is told all of it when it is. */
 static void
 supervise_pass_on(struct supervisor *s)
 {
@@ -380,12 +386,11 @@ supervise_pass_on(struct supervisor *s)
 
 	for (i = 0; i < s->ngateways; i++) {
 		gateway = s->gateways[i];
-		if (ward_state(gateway) == WARD_UP &&
-		    ward_chan(gateway) != NULL)
+		if (supervise_was_told(gateway))
 			supervise_refresh_gateway(s->plan, ward_chan(gateway),
 			    ward_pool(gateway));
 	}
-	if (ward_state(s->broker) == WARD_UP && ward_chan(s->broker) != NULL)
+	if (supervise_was_told(s->broker))
 		hostwire_send(ward_chan(s->broker), s->plan->host,
 		    s->plan->options, s->plan->orders);
 	else
@@ -401,6 +406,14 @@ supervise_rotate(struct supervisor *s)
 		supervise_direct_audit(s->plan, ward_chan(s->broker));
 }
 
+/* What is named on the command line may have changed inside. */
+static int
+supervise_can_reload(const struct options *o)
+{
+	return o->config != NULL || o->tls_certificate != NULL ||
+	    o->ws_token_file != NULL || o->ws_shared_secret_file != NULL;
+}
+
 static void
 supervise_hup_cb(evutil_socket_t signo, short what, void *arg)
 {
@@ -411,9 +424,9 @@ supervise_hup_cb(evutil_socket_t signo, short what, void *arg)
 	(void)what;
 	if (s->stage != SUPERVISE_SERVING)
 		return;
-	if (s->plan->options->config == NULL) {
+	if (!supervise_can_reload(s->plan->options)) {
 		supervise_rotate(s);
-		log_info("no configuration file that could be read again");
+		log_info("no file that could be read again");
 		return;
 	}
 	/* In microseconds, and not before we were told. */
@@ -485,9 +498,7 @@ supervise_pool_size(const struct supervisor *s, unsigned int pool)
 static void
 supervise_init_gateways(struct supervisor *s, const struct ward_plan *common)
 {
-	const char *path = s->plan->programs[
-	    host_needs_tls(s->plan->host) ? PROGRAM_GATEWAY_TLS :
-	    PROGRAM_GATEWAY];
+	char *const *programs = s->plan->programs;
 	const struct host *host = s->plan->host;
 	struct ward_plan *plan;
 	unsigned int pool;
@@ -505,7 +516,8 @@ supervise_init_gateways(struct supervisor *s, const struct ward_plan *common)
 			plan->kind = WARD_GATEWAY;
 			plan->number = (unsigned int)i + 1;
 			plan->pool = pool;
-			plan->path = path;
+			plan->path = programs[host_needs_tls(host, pool) ?
+			    PROGRAM_GATEWAY_TLS : PROGRAM_GATEWAY];
 			plan->env = s->gateway_env;
 			s->gateways[i] = ward_new(plan);
 		}

@@ -51,8 +51,8 @@ void supervise_configure_gateway(const struct supervise_plan *plan,
     struct chan *chan, unsigned int number, unsigned int pool);
 
 /*
- * Tell a gateway that serves which origins and certificates its listeners
- * have now.
+ * Tell a gateway that has its listeners which origins and certificates they
+ * have now, and what the limits are.
  */
 void supervise_refresh_gateway(const struct supervise_plan *plan,
     struct chan *chan, unsigned int pool);

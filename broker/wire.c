@@ -183,8 +183,12 @@ void
 supervise_refresh_gateway(const struct supervise_plan *plan,
     struct chan *chan, unsigned int pool)
 {
+	struct fields_SG_LIMITS limits = {
+		.per_address = plan->host->per_address,
+	};
 	size_t i;
 
+	chan_send(chan, MSG_SG_LIMITS, &limits, NULL, 0);
 	for (i = 0; i < plan->nlisteners; i++) {
 		if (plan->host->listeners[i].pool != pool ||
 		    plan->host->listeners[i].retired)

@@ -16,6 +16,7 @@
 #include "common/role.h"
 #include "common/sandbox.h"
 #include "common/xmalloc.h"
+#include "gateway/checkpair.h"
 #include "gateway/gateway.h"
 #include "gateway/tls.h"
 #ifdef JAIL_TEST
@@ -145,7 +146,7 @@ signal_watch(struct event_base *base, int signo, struct gateway *gw)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	struct gateway_config config;
 	struct place place;
@@ -154,6 +155,8 @@ main(void)
 	struct gateway gw;
 
 	role_begin("holdfast-gateway");
+	if (argc > 1 && strcmp(argv[1], "check") == 0)
+		return checkpair_main(argc, argv);
 	role_need_control("holdfast-gateway");
 	role_close_from(ROLE_CONTROL_FD + 1);
 	take_config(&config, &place);

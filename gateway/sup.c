@@ -57,6 +57,15 @@ on_tls(void *arg, const union proto_any *msg, struct chan_fds *fds)
 		log_warnx("%s: %s; it goes on with those it has", text, wrong);
 }
 
+static void
+on_limits(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	struct sup *sup = arg;
+
+	(void)fds;
+	sup->gw->config.per_address = msg->SG_LIMITS.per_address;
+}
+
 /* With the broker's channel everything is there that serving takes. */
 static void
 on_broker(void *arg, const union proto_any *msg, struct chan_fds *fds)
@@ -115,6 +124,7 @@ static const struct chan_handler handlers[] = {
 	{ MSG_SG_CONFIG, on_config },
 	{ MSG_SG_LISTENER, on_listener },
 	{ MSG_SG_TLS, on_tls },
+	{ MSG_SG_LIMITS, on_limits },
 	{ MSG_SG_BROKER, on_broker },
 	{ MSG_SG_PING, on_ping },
 	{ MSG_SG_STOP, on_stop },

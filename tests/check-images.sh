@@ -79,6 +79,7 @@ without gateway/holdfast-gateway-tls "what starts programs" "$start"
 without gateway/holdfast-gateway "the broker" '^(registry|session_end|run_)'
 
 without broker/holdfastd "HTTP, WebSocket or JSON-RPC" "$wire"
-unlinked broker/holdfastd curl wslay
+without broker/holdfastd TLS "$tls|^X509_"
+unlinked broker/holdfastd ssl crypto curl wslay
 
 exit $bad

@@ -13,6 +13,7 @@
 
 #include "broker/hostconf.h"
 #include "broker/options.h"
+#include "common/role.h"
 #include "common/xmalloc.h"
 
 #define DEFAULT_SHELL "/bin/sh"
@@ -63,15 +64,6 @@ name_of(const struct passwd *pw)
 	return xstrdup(name);
 }
 
-static mode_t
-present_umask(void)
-{
-	mode_t mask = umask(077);
-
-	umask(mask);
-	return mask;
-}
-
 void
 host_self_tenant(struct host_tenant *tenant)
 {
@@ -89,7 +81,7 @@ host_self_tenant(struct host_tenant *tenant)
 	    "/");
 	tenant->temporary = absolute(getenv("TMPDIR"), NULL, DEFAULT_TEMP);
 	tenant->directory = present_directory();
-	tenant->umask = present_umask();
+	tenant->umask = role_umask();
 	tenant->peers = xcalloc(1, sizeof(*tenant->peers));
 	tenant->peers[tenant->npeers++] = tenant->uid;
 }

@@ -92,6 +92,18 @@ role_guard(void)
 		memcpy(before.oom_score, score, sizeof(score));
 }
 
+mode_t
+role_umask(void)
+{
+	mode_t mask;
+
+	if (before.known)
+		return before.umask;
+	mask = umask(077);
+	umask(mask);
+	return mask;
+}
+
 void
 role_restore(void)
 {

@@ -35,6 +35,9 @@ void role_guard(void);
  */
 void role_restore(void);
 
+/* The file mode mask of who started us, which role_begin() has changed. */
+mode_t role_umask(void);
+
 /* Descriptors from "first" up are closed; all others stay. */
 void role_close_from(int first);
 

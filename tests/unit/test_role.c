@@ -61,6 +61,8 @@ child_restore(void)
 	role_begin("test");
 	if (getrlimit(RLIMIT_NOFILE, &got) == -1 || got.rlim_cur != 200)
 		return 3;
+	if (role_umask() != 027)
+		return 5;
 	role_restore();
 	mask = umask(0);
 	if (getrlimit(RLIMIT_NOFILE, &got) == -1)

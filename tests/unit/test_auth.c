@@ -161,40 +161,74 @@ judge(const struct bearer_rules *rules, const char *token)
 	return bearer_judge(rules, span_str(token), NOW, tenant);
 }
 
-/* RFC 4231, test cases 1, 2, 6: what HMAC-SHA-256 is taken for. */
-Test(bearer, hmac_is_that_of_rfc_4231)
+/* RFC 4231, sections 4.2 to 4.8: what HMAC-SHA-256 is taken for. */
+static const struct hmac_case {
+	uint8_t key_fill;
+	const char *key;	/* NULL: "key_fill", or 1, 2, 3 for 0 */
+	size_t key_len;
+	uint8_t data_fill;
+	const char *data;	/* NULL: "data_fill" */
+	size_t data_len;
+	size_t mac_len;		/* shorter: it was truncated */
+	const char *mac;
+} hmac_cases[] = {
+	{ 0x0b, NULL, 20, 0, "Hi There", 8, 32,
+	    "b0344c61d8db38535ca8afceaf0bf12b"
+	    "881dc200c9833da726e9376c2e32cff7" },
+	{ 0, "Jefe", 4, 0, "what do ya want for nothing?", 28, 32,
+	    "5bdcc146bf60754e6a042426089575c7"
+	    "5a003f089d2739839dec58b964ec3843" },
+	{ 0xaa, NULL, 20, 0xdd, NULL, 50, 32,
+	    "773ea91e36800e46854db8ebd09181a7"
+	    "2959098b3ef8c122d9635514ced565fe" },
+	{ 0, NULL, 25, 0xcd, NULL, 50, 32,
+	    "82558a389a443c0ea4cc819899f2083a"
+	    "85f0faa3e578f8077a2e3ff46729665b" },
+	{ 0x0c, NULL, 20, 0, "Test With Truncation", 20, 16,
+	    "a3b6167473100ee06e0c796c2955552b" },
+	{ 0xaa, NULL, 131, 0,
+	    "Test Using Larger Than Block-Size Key - Hash Key First", 54, 32,
+	    "60e431591ee0b67f0d8a26aacbf5b77f"
+	    "8e0bc6213728c5140546040f0ee37f54" },
+	{ 0xaa, NULL, 131, 0,
+	    "This is a test using a larger than block-size key and a larger "
+	    "than block-size data. The key needs to be hashed before being "
+	    "used by the HMAC algorithm.", 152, 32,
+	    "9b09ffa71b942fcb27635fbcd5b0e944"
+	    "bfdc63644f0713938a7f51535c3a35e2" },
+};
+
+static void
+fill_case(uint8_t *out, const char *text, uint8_t fill, size_t len)
 {
-	static const struct {
-		uint8_t fill;
-		const char *key;
-		size_t key_len;
-		const char *data;
-		uint8_t first[4], last[4];
-	} cases[] = {
-		{ 0x0b, NULL, 20, "Hi There", { 0xb0, 0x34, 0x4c, 0x61 },
-		    { 0x2e, 0x32, 0xcf, 0xf7 } },
-		{ 0, "Jefe", 4, "what do ya want for nothing?",
-		    { 0x5b, 0xdc, 0xc1, 0x46 }, { 0x64, 0xec, 0x38, 0x43 } },
-		{ 0xaa, NULL, 131,
-		    "Test Using Larger Than Block-Size Key - Hash Key First",
-		    { 0x60, 0xe4, 0x31, 0x59 }, { 0x0e, 0xe3, 0x7f, 0x54 } },
-	};
-	uint8_t key[131], mac[EVP_MAX_MD_SIZE];
-	unsigned int len;
 	size_t i;
 
-	for (i = 0; i < N(cases); i++) {
-		memset(key, cases[i].fill, sizeof(key));
-		if (cases[i].key != NULL)
-			memcpy(key, cases[i].key, cases[i].key_len);
-		cr_assert_not_null(HMAC(EVP_sha256(), key,
-		    (int)cases[i].key_len, (const uint8_t *)cases[i].data,
-		    strlen(cases[i].data), mac, &len));
+	for (i = 0; i < len; i++)
+		out[i] = text != NULL ? (uint8_t)text[i] :
+		    fill != 0 ? fill : (uint8_t)(i + 1);
+}
+
+Test(bearer, hmac_is_that_of_rfc_4231)
+{
+	const struct hmac_case *c;
+	uint8_t key[131], data[152], mac[EVP_MAX_MD_SIZE];
+	char hex[2 * EVP_MAX_MD_SIZE + 1];
+	unsigned int len;
+	size_t i, k;
+
+	cr_assert_eq(N(hmac_cases), 7);
+	for (i = 0; i < N(hmac_cases); i++) {
+		c = &hmac_cases[i];
+		cr_assert(c->key_len <= sizeof(key) &&
+		    c->data_len <= sizeof(data));
+		fill_case(key, c->key, c->key_fill, c->key_len);
+		fill_case(data, c->data, c->data_fill, c->data_len);
+		cr_assert_not_null(HMAC(EVP_sha256(), key, (int)c->key_len,
+		    data, c->data_len, mac, &len));
 		cr_assert_eq(len, 32);
-		cr_assert_arr_eq(mac, cases[i].first, 4, "%zu", i);
-		if (i < 2)
-			cr_assert_arr_eq(mac + 28, cases[i].last, 4, "%zu",
-			    i);
+		for (k = 0; k < c->mac_len; k++)
+			snprintf(hex + 2 * k, 3, "%02x", mac[k]);
+		cr_assert_str_eq(hex, c->mac, "case %zu", i + 1);
 	}
 }
 

@@ -228,6 +228,44 @@ bench_admit(struct bench *b, int gate, uint64_t handle)
 }
 
 void
+bench_offer(int gate, int listener, uint64_t handle, const char *header)
+{
+	struct fields_GB_ADMIT admit = {
+		.handle = handle,
+		.has_token = header != NULL,
+	};
+	int client = bench_connect(listener);
+	int server = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+
+	if (header != NULL)
+		admit.token = span_str(header);
+	cr_assert_eq(chan_write_one(gate, MSG_GB_ADMIT, &admit, &server, 1),
+	    0);
+	close(server);
+	/* It stays: who has closed has no user any more. */
+	(void)client;
+}
+
+void
+bench_let_in(struct bench *b, int gate, int listener, uint64_t handle,
+    const char *header)
+{
+	bench_offer(gate, listener, handle, header);
+	bench_expect(b, gate, ROLE_GATEWAY, MSG_BG_ADMITTED);
+}
+
+void
+bench_kept_out(struct bench *b, int gate, int listener, const char *header,
+    uint32_t status, const char *text)
+{
+	bench_offer(gate, listener, 999, header);
+	bench_expect(b, gate, ROLE_GATEWAY, MSG_BG_REFUSED);
+	cr_assert_eq(b->msg.BG_REFUSED.status, status);
+	cr_assert(span_is(b->msg.BG_REFUSED.text, text), "%.*s",
+	    (int)b->msg.BG_REFUSED.text.len, b->msg.BG_REFUSED.text.p);
+}
+
+void
 bench_ask(int gate, uint64_t handle, const char *resume,
     const struct ident *nonce)
 {

@@ -101,6 +101,17 @@ void bench_expect_end(struct bench *b, int fd, enum proto_role self);
 /* A connection of that gateway is admitted. */
 void bench_admit(struct bench *b, int gate, uint64_t handle);
 
+/*
+ * A connection to "listener" is offered with the Authorization header
+ * "header" (or NULL); is admitted as "handle"; or is refused with just that.
+ */
+void bench_offer(int gate, int listener, uint64_t handle,
+    const char *header);
+void bench_let_in(struct bench *b, int gate, int listener, uint64_t handle,
+    const char *header);
+void bench_kept_out(struct bench *b, int gate, int listener,
+    const char *header, uint32_t status, const char *text);
+
 /* Ask for an attach; "resume" and "nonce" may be NULL. */
 void bench_ask(int gate, uint64_t handle, const char *resume,
     const struct ident *nonce);

@@ -41,44 +41,6 @@ two_tenants(const char *url)
 	};
 }
 
-static void
-offer(int gate, int listener, uint64_t handle, const char *header)
-{
-	struct fields_GB_ADMIT admit = {
-		.handle = handle,
-		.has_token = header != NULL,
-	};
-	int client = bench_connect(listener);
-	int server = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-
-	if (header != NULL)
-		admit.token = span_str(header);
-	cr_assert_eq(chan_write_one(gate, MSG_GB_ADMIT, &admit, &server, 1),
-	    0);
-	close(server);
-	/* It stays: who has closed has no user any more. */
-	(void)client;
-}
-
-static void
-admitted(struct bench *b, int gate, int listener, uint64_t handle,
-    const char *header)
-{
-	offer(gate, listener, handle, header);
-	bench_expect(b, gate, ROLE_GATEWAY, MSG_BG_ADMITTED);
-}
-
-static void
-refused(struct bench *b, int gate, int listener, const char *header,
-    uint32_t status, const char *text)
-{
-	offer(gate, listener, 999, header);
-	bench_expect(b, gate, ROLE_GATEWAY, MSG_BG_REFUSED);
-	cr_assert_eq(b->msg.BG_REFUSED.status, status);
-	cr_assert(span_is(b->msg.BG_REFUSED.text, text), "%.*s",
-	    (int)b->msg.BG_REFUSED.text.len, b->msg.BG_REFUSED.text.p);
-}
-
 Test(admission, by_token_and_by_nothing_else)
 {
 	char url[64];
@@ -89,20 +51,20 @@ Test(admission, by_token_and_by_nothing_else)
 
 	bench_start(&b, &options);
 	gate = bench_gateway(&b, 1);
-	refused(&b, gate, listener, NULL, 401,
+	bench_kept_out(&b, gate, listener, NULL, 401,
 	    "missing websocket bearer token");
-	refused(&b, gate, listener, "Basic alice's", 401,
+	bench_kept_out(&b, gate, listener, "Basic alice's", 401,
 	    "invalid authorization header");
-	refused(&b, gate, listener, "Bearer carol's", 401,
+	bench_kept_out(&b, gate, listener, "Bearer carol's", 401,
 	    "invalid websocket bearer token");
-	refused(&b, gate, listener, "Bearer ", 401,
+	bench_kept_out(&b, gate, listener, "Bearer ", 401,
 	    "invalid websocket bearer token");
-	admitted(&b, gate, listener, 1, "bearer  alice's ");
-	admitted(&b, gate, listener, 2, "Bearer bob's");
+	bench_let_in(&b, gate, listener, 1, "bearer  alice's ");
+	bench_let_in(&b, gate, listener, 2, "Bearer bob's");
 	for (i = 2; i < 33; i++)
-		refused(&b, gate, listener, "Bearer wrong", 401,
+		bench_kept_out(&b, gate, listener, "Bearer wrong", 401,
 		    "invalid websocket bearer token");
-	refused(&b, gate, listener, "Bearer alice's", 429,
+	bench_kept_out(&b, gate, listener, "Bearer alice's", 429,
 	    "too many failed attempts, try again later");
 	bench_stop(&b);
 }
@@ -122,10 +84,10 @@ Test(admission, a_session_is_its_tenants)
 	bench_start(&b, &options);
 	gate = bench_gateway(&b, 1);
 	ident_make(&nonce);
-	admitted(&b, gate, listener, 1, "Bearer alice's");
+	bench_let_in(&b, gate, listener, 1, "Bearer alice's");
 	bench_ask(gate, 1, NULL, &nonce);
 	s = bench_attached(&b, gate);
-	admitted(&b, gate, listener, 2, "Bearer bob's");
+	bench_let_in(&b, gate, listener, 2, "Bearer bob's");
 	/* Held: nobody is asked about it. */
 	bench_ask(gate, 2, s.id, NULL);
 	bench_refused(&b, gate, ATTACH_UNKNOWN_SESSION);
@@ -136,10 +98,10 @@ Test(admission, a_session_is_its_tenants)
 	cr_assert_str_neq(other.id, s.id);
 	cr_assert_eq(other.generation, 1);
 	chan_write_one(gate, MSG_GB_LEAVE, &leave, NULL, 0);
-	admitted(&b, gate, listener, 3, "Bearer bob's");
+	bench_let_in(&b, gate, listener, 3, "Bearer bob's");
 	bench_ask(gate, 3, s.id, NULL);
 	bench_refused(&b, gate, ATTACH_UNKNOWN_SESSION);
-	admitted(&b, gate, listener, 4, "Bearer alice's");
+	bench_let_in(&b, gate, listener, 4, "Bearer alice's");
 	bench_ask(gate, 4, s.id, NULL);
 	cr_assert_eq(bench_attached(&b, gate).generation, 2);
 	bench_stop(&b);
@@ -156,14 +118,14 @@ Test(admission, a_listener_has_its_tenants_and_its_gateways)
 	order.listeners[0].tenants[1] = 0;
 	bench_start(&b, &options);
 	gate = bench_gateway(&b, 1);
-	admitted(&b, gate, listener, 1, "Bearer alice's");
-	refused(&b, gate, listener, "Bearer bob's", 401,
+	bench_let_in(&b, gate, listener, 1, "Bearer alice's");
+	bench_kept_out(&b, gate, listener, "Bearer bob's", 401,
 	    "invalid websocket bearer token");
 	order.count = 2;
 	order.listeners[0].pool = 1;
 	bench_reorder(&b, &order);
 	cr_assert_not(b.msg.BS_TAKEN.has_text);
-	refused(&b, gate, listener, "Bearer alice's", 403,
+	bench_kept_out(&b, gate, listener, "Bearer alice's", 403,
 	    "not accepted on one of the listeners");
 	bench_stop(&b);
 }
@@ -179,13 +141,13 @@ Test(admission, whose_token_is_withdrawn_has_to_go)
 
 	bench_start(&b, &options);
 	gate = bench_gateway(&b, 1);
-	admitted(&b, gate, listener, 1, "Bearer alice's");
+	bench_let_in(&b, gate, listener, 1, "Bearer alice's");
 	bench_ask(gate, 1, NULL, NULL);
 	alice = bench_attached(&b, gate);
-	admitted(&b, gate, listener, 2, "Bearer bob's");
+	bench_let_in(&b, gate, listener, 2, "Bearer bob's");
 	bench_ask(gate, 2, NULL, NULL);
 	bob = bench_attached(&b, gate);
-	admitted(&b, gate, listener, 3, "Bearer bob's");
+	bench_let_in(&b, gate, listener, 3, "Bearer bob's");
 	order.count = 2;
 	order.tenants[1] = (struct bench_tenant){ .name = NULL };
 	order.listeners[0].tenants[1] = 0;
@@ -194,13 +156,13 @@ Test(admission, whose_token_is_withdrawn_has_to_go)
 	bench_expect(&b, gate, ROLE_GATEWAY, MSG_BG_REFUSED);
 	cr_assert_eq(b.msg.BG_REFUSED.handle, 3);
 	bench_read_end(bob.data);
-	refused(&b, gate, listener, "Bearer bob's", 401,
+	bench_kept_out(&b, gate, listener, "Bearer bob's", 401,
 	    "invalid websocket bearer token");
 	/* A slip of the pen, mended. */
 	order = two_tenants(url);
 	order.count = 3;
 	bench_reorder(&b, &order);
-	admitted(&b, gate, listener, 4, "Bearer bob's");
+	bench_let_in(&b, gate, listener, 4, "Bearer bob's");
 	bench_ask(gate, 4, bob.id, NULL);
 	cr_assert_eq(bench_attached(&b, gate).generation, 2);
 	/* Nothing of this was hers. */
@@ -222,7 +184,7 @@ Test(admission, a_wrong_order_changes_nothing)
 	wrong.tenants[1].tokens[0] = alice_hash;
 	bench_reorder(&b, &wrong);
 	cr_assert(b.msg.BS_TAKEN.has_text);
-	admitted(&b, gate, listener, 1, "Bearer bob's");
+	bench_let_in(&b, gate, listener, 1, "Bearer bob's");
 	bench_stop(&b);
 }
 

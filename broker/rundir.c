@@ -20,8 +20,8 @@
 #define RUNDIR_EMPTY "empty"
 /* How many instances go beside each other. */
 #define RUNDIR_MAX 1000
-/* How often a lock may vanish under our hands before we give up. */
-#define RUNDIR_LOCK_TRIES 100
+/* How often it may vanish under our hands before we give up. */
+#define RUNDIR_TRIES 100
 
 struct rundir {
 	char *path;
@@ -77,6 +77,11 @@ rundir_check(struct rundir *rd, char *reason)
 	return 0;
 }
 
+/*
+ * This and what follows is one try at it.  Each returns 1 when all is well, 0
+ * when another instance has removed what is needed, for it ends just now, and
+ * -1 when refused.
+ */
 static int
 rundir_open_dir(struct rundir *rd, char *reason)
 {
@@ -90,6 +95,8 @@ rundir_open_dir(struct rundir *rd, char *reason)
 	/* In /tmp anybody may have put a link there before us. */
 	rd->dirfd = open(rd->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
 	    O_CLOEXEC);
+	if (rd->dirfd == -1 && errno == ENOENT)
+		return 0;
 	if (rd->dirfd == -1)
 		return rundir_refuse(reason, "%s: %s", rd->path,
 		    strerror(errno));
@@ -97,7 +104,7 @@ rundir_open_dir(struct rundir *rd, char *reason)
 	if (rd->made && fchmod(rd->dirfd, mode) == -1)
 		return rundir_refuse(reason, "%s: %s", rd->path,
 		    strerror(errno));
-	return rundir_check(rd, reason);
+	return rundir_check(rd, reason) == -1 ? -1 : 1;
 }
 
 static int
@@ -114,12 +121,8 @@ rundir_refuse_held(struct rundir *rd, char *reason)
 	return -1;
 }
 
-/*
- * One try at the lock.  Returns 1 when it is ours, 0 when the file was
- * removed by its last holder between open and flock, -1 when refused.
- */
 static int
-rundir_try_lock(struct rundir *rd, char *reason)
+rundir_lock(struct rundir *rd, char *reason)
 {
 	struct stat st;
 
@@ -127,28 +130,44 @@ rundir_try_lock(struct rundir *rd, char *reason)
 		rd->made = 1;
 	rd->lockfd = openat(rd->dirfd, RUNDIR_LOCK,
 	    O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (rd->lockfd == -1 && errno == ENOENT)
+		return 0;
 	if (rd->lockfd == -1)
 		return rundir_refuse(reason, "%s/%s: %s", rd->path,
 		    RUNDIR_LOCK, strerror(errno));
 	if (flock(rd->lockfd, LOCK_EX | LOCK_NB) == -1)
 		return rundir_refuse_held(rd, reason);
-	if (fstat(rd->lockfd, &st) == 0 && st.st_nlink > 0)
-		return 1;
-	close(rd->lockfd);
-	rd->lockfd = -1;
-	return 0;
+	/* Its last holder may have removed it between open and flock. */
+	return fstat(rd->lockfd, &st) == 0 && st.st_nlink > 0;
 }
 
+static void
+rundir_close_files(struct rundir *rd)
+{
+	int saved = errno;
+
+	if (rd->lockfd != -1)
+		close(rd->lockfd);
+	if (rd->dirfd != -1)
+		close(rd->dirfd);
+	rd->dirfd = rd->lockfd = -1;
+	errno = saved;
+}
+
+/* Returns 0, or -1 when it cannot be had. */
 static int
-rundir_lock(struct rundir *rd, char *reason)
+rundir_take(struct rundir *rd, char *reason)
 {
 	int got = 0, tries;
 
-	for (tries = 0; got == 0 && tries < RUNDIR_LOCK_TRIES; tries++)
-		got = rundir_try_lock(rd, reason);
+	for (tries = 0; got == 0 && tries < RUNDIR_TRIES; tries++) {
+		rundir_close_files(rd);
+		got = rundir_open_dir(rd, reason);
+		if (got == 1)
+			got = rundir_lock(rd, reason);
+	}
 	if (got == 0)
-		return rundir_refuse(reason, "%s/%s keeps vanishing",
-		    rd->path, RUNDIR_LOCK);
+		return rundir_refuse(reason, "%s keeps vanishing", rd->path);
 	if (got == -1)
 		return -1;
 	if (ftruncate(rd->lockfd, 0) == -1 ||
@@ -162,16 +181,10 @@ rundir_lock(struct rundir *rd, char *reason)
 static void
 rundir_free(struct rundir *rd)
 {
-	int saved = errno;
-
-	if (rd->lockfd != -1)
-		close(rd->lockfd);
-	if (rd->dirfd != -1)
-		close(rd->dirfd);
+	rundir_close_files(rd);
 	free(rd->path);
 	free(rd->empty);
 	free(rd);
-	errno = saved;
 }
 
 struct rundir *
@@ -181,8 +194,7 @@ rundir_open(const char *path, char *reason)
 
 	rd->path = xstrdup(path);
 	rd->dirfd = rd->lockfd = -1;
-	if (rundir_open_dir(rd, reason) == -1 ||
-	    rundir_lock(rd, reason) == -1) {
+	if (rundir_take(rd, reason) == -1) {
 		rundir_free(rd);
 		return NULL;
 	}

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -152,6 +153,40 @@ Test(rundir, what_a_killed_instance_left_is_taken_over)
 	cr_assert_not_null(rundir_empty(rd));
 	rundir_close(rd);
 	cr_assert_eq(access(path, F_OK), -1);
+}
+
+/*
+ * Each makes and removes the directory under the other's hands.  Returns how
+ * often it could not be had.
+ */
+static int
+come_and_go(void)
+{
+	struct rundir *rd;
+	int failed = 0, i;
+
+	for (i = 0; i < 500; i++) {
+		rd = rundir_open_beside(path, reason);
+		failed += rd == NULL;
+		rundir_close(rd);
+	}
+	return failed;
+}
+
+Test(rundir, another_that_ends_just_now_does_not_matter)
+{
+	int failed, status;
+	pid_t pid = fork();
+
+	cr_assert_neq(pid, -1);
+	failed = come_and_go();
+	if (pid == 0)
+		_exit(failed != 0);
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_assert_eq(failed, 0, "%d times: %s", failed, reason);
+	cr_assert_eq(status, 0);
+	snprintf(reason, sizeof(reason), "%s-2", path);
+	rmdir(reason);
 }
 
 Test(rundir, a_link_is_not_followed)

@@ -271,10 +271,6 @@ send_host(struct chan *chan, const struct host *host, const struct options *o,
 		.has_budgets = true,
 		.require_cgroups = host->require_cgroups,
 		.has_require_cgroups = true,
-		.audit_to = host->audit,
-		.has_audit_to = true,
-		.audit_argv = host->audit_arguments,
-		.has_audit_argv = true,
 	};
 
 	writer_init(&budgets, 1024);
@@ -283,9 +279,6 @@ send_host(struct chan *chan, const struct host *host, const struct options *o,
 	msg.has_cgroup_root = host->cgroup_root != NULL;
 	if (msg.has_cgroup_root)
 		msg.cgroup_root = span_str(host->cgroup_root);
-	msg.has_audit_path = host->audit_path != NULL;
-	if (msg.has_audit_path)
-		msg.audit_path = span_str(host->audit_path);
 	if (host->secret != NULL)
 		fill_signed(&msg, host);
 	chan_send(chan, MSG_SB_HOST, &msg, NULL, 0);

@@ -69,12 +69,6 @@ order_take_host(struct order *order, const struct fields_SB_HOST *host)
 	to->hold_ms = host->hold_ms;
 	to->max_processes = host->max_processes;
 	to->require_cgroups = host->require_cgroups;
-	if (host->audit_to > AUDIT_SYSLOG)
-		return "audit goes to an unknown place";
-	to->audit_to = host->audit_to;
-	to->audit_argv = host->audit_argv;
-	if (host->has_audit_path)
-		to->audit_path = take_text(host->audit_path);
 	if (host->has_cgroup_root)
 		to->cgroup_root = take_text(host->cgroup_root);
 	if (tenant_take_budgets(host->budgets, to->budgets) != NULL)
@@ -405,7 +399,6 @@ order_free(struct order *order)
 	free(order->host.audience);
 	free(order->host.claim);
 	free(order->host.cgroup_root);
-	free(order->host.audit_path);
 	free(order->tokens);
 	free(order);
 }

@@ -42,9 +42,6 @@ struct order_host {
 	uint64_t budgets[BUDGET_COUNT];	/* by enum proto_budget; 0: none */
 	char *cgroup_root;	/* or NULL */
 	bool require_cgroups;
-	enum proto_audit audit_to;
-	char *audit_path;	/* or NULL */
-	bool audit_argv;
 	uint8_t *secret;	/* of signed tokens, or NULL */
 	size_t secret_len;
 	char *issuer;		/* or NULL */

@@ -19,7 +19,7 @@
 #include "common/log.h"
 #include "common/unix.h"
 
-/* Fits LISTENERS and TOPICS. */
+/* Fits ORIGINS and TOPICS. */
 #define WIRE_LIST_MAX 8192
 
 static uint32_t
@@ -37,19 +37,6 @@ wire_topics(const struct options *o, struct writer *w)
 	writer_init(w, WIRE_LIST_MAX);
 	for (i = 0; i < o->trace.count; i++)
 		proto_list_add(w, span_str(o->trace.items[i]));
-	return (struct span){ w->p, w->len };
-}
-
-static struct span
-wire_listeners(const struct supervise_plan *plan, struct writer *w)
-{
-	char url[LISTEN_URL_SIZE];
-	size_t i;
-
-	writer_init(w, WIRE_LIST_MAX);
-	for (i = 0; i < plan->nlisteners; i++)
-		proto_list_add(w, span_str(listen_format(&plan->host->listeners[i].addr,
-		    url)));
 	return (struct span){ w->p, w->len };
 }
 
@@ -95,27 +82,13 @@ void
 supervise_configure_broker(const struct supervise_plan *plan,
     struct chan *chan)
 {
-	static const uint32_t auths[] = {
-		[OPTIONS_AUTH_PEER_UID] = AUTH_PEER_UID,
-		[OPTIONS_AUTH_NONE] = AUTH_NONE,
-	};
 	const struct options *o = plan->options;
-	struct writer listeners, topics;
+	struct writer topics;
 	struct fields_SB_CONFIG config = {
 		.version = PROTO_VERSION,
 		.oldest = PROTO_OLDEST,
-		.listeners = wire_listeners(plan, &listeners),
 		.runner_path = span_str(plan->programs[PROGRAM_RUNNER]),
-		.runtime_dir = span_str(plan->runtime_dir),
-		.auth = auths[o->auth],
-		.detach_ttl_ms = o->detach_ttl_ms,
-		.max_detach_ttl_ms = o->max_detach_ttl_ms,
-		.has_max_detach_ttl_ms = true,
-		.retention_ms = o->retention_ms,
-		.retain_bytes = o->retain_bytes,
-		.hold_ms = o->hold_ms,
 		.max_sessions = (uint32_t)o->max_sessions,
-		.max_processes = (uint32_t)o->max_processes,
 		.log_level = wire_log_level(o),
 		.topics = wire_topics(o, &topics),
 		.has_topics = o->trace.count > 0,
@@ -126,7 +99,6 @@ supervise_configure_broker(const struct supervise_plan *plan,
 	chan_send(chan, MSG_SB_CONFIG, &config, NULL, 0);
 	supervise_direct_audit(plan, chan);
 	hostwire_send(chan, plan->host, o, plan->orders);
-	writer_clear(&listeners);
 	writer_clear(&topics);
 }
 

@@ -98,13 +98,7 @@ enum proto_end {
 	END_GAVE_WAY		/* it had no work, and others needed room */
 };
 
-/* How peers are admitted. */
-enum proto_auth {
-	AUTH_NONE = 1,
-	AUTH_PEER_UID
-};
-
-/* The same, as bits of ADMISSION: what a listener takes for proof. */
+/* Bits of ADMISSION: what a listener takes for proof. */
 #define ADMIT_NONE 0x1u		/* none at all */
 #define ADMIT_PEER_UID 0x2u	/* whose socket the other end is */
 #define ADMIT_TOKEN 0x4u	/* a capability token */
@@ -113,7 +107,7 @@ enum proto_auth {
 /* AUDIT_TO. */
 enum proto_audit {
 	AUDIT_NOWHERE,
-	AUDIT_FILE,	/* AUDIT_PATH */
+	AUDIT_FILE,	/* whose descriptor comes with it */
 	AUDIT_SYSLOG
 };
 
@@ -180,11 +174,8 @@ enum proto_budget {
 	T(FORWARDED, 16, BOOL, 1) \
 	T(TOKEN, 17, BYTES, 8192) \
 	T(GRACE_MS, 18, U64, 8) \
-	T(LISTENERS, 19, LIST, 8192) \
 	T(LISTENER, 20, STR, 256) \
 	T(RUNNER_PATH, 21, STR, 4096) \
-	T(RUNTIME_DIR, 22, STR, 4096) \
-	T(AUTH, 23, U32, 4) \
 	T(DETACH_TTL_MS, 24, U64, 8) \
 	T(RETENTION_MS, 25, U64, 8) \
 	T(RETAIN_BYTES, 26, U64, 8) \
@@ -341,7 +332,6 @@ enum proto_budget {
 	T(SESSION_CGROUP_LIMITS, 230, LIST, 4096) \
 	T(REQUIRE_CGROUPS, 231, BOOL, 1) \
 	T(AUDIT_TO, 232, U32, 4) \
-	T(AUDIT_PATH, 233, STR, 4096) \
 	T(EVENT, 240, U32, 4) \
 	T(REPORT, 241, U32, 4)
 
@@ -397,17 +387,8 @@ enum proto_access { ACCESS_READ, ACCESS_WRITE, ACCESS_DENY, ACCESS_COUNT };
 #define FIELDS_SB_CONFIG(F, L) \
 	F(L, VERSION, version, MUST) \
 	F(L, OLDEST, oldest, MUST) \
-	F(L, LISTENERS, listeners, MAY) \
 	F(L, RUNNER_PATH, runner_path, MUST) \
-	F(L, RUNTIME_DIR, runtime_dir, MUST) \
-	F(L, AUTH, auth, MAY) \
-	F(L, DETACH_TTL_MS, detach_ttl_ms, MAY) \
-	F(L, MAX_DETACH_TTL_MS, max_detach_ttl_ms, MAY) \
-	F(L, RETENTION_MS, retention_ms, MAY) \
-	F(L, RETAIN_BYTES, retain_bytes, MAY) \
-	F(L, HOLD_MS, hold_ms, MAY) \
 	F(L, MAX_SESSIONS, max_sessions, MUST) \
-	F(L, MAX_PROCESSES, max_processes, MAY) \
 	F(L, LOG_LEVEL, log_level, MUST) \
 	F(L, TOPICS, topics, MAY) \
 	F(L, SYSLOG, syslog, MAY)
@@ -430,9 +411,6 @@ enum proto_access { ACCESS_READ, ACCESS_WRITE, ACCESS_DENY, ACCESS_COUNT };
 	F(L, BUDGETS, budgets, MAY) \
 	F(L, CGROUP_ROOT, cgroup_root, MAY) \
 	F(L, REQUIRE_CGROUPS, require_cgroups, MAY) \
-	F(L, AUDIT_TO, audit_to, MAY) \
-	F(L, AUDIT_PATH, audit_path, MAY) \
-	F(L, AUDIT_ARGV, audit_argv, MAY) \
 	F(L, SECRET, secret, MAY) \
 	F(L, ISSUER, issuer, MAY) \
 	F(L, AUDIENCE, audience, MAY) \
@@ -833,7 +811,7 @@ enum proto_access { ACCESS_READ, ACCESS_WRITE, ACCESS_DENY, ACCESS_COUNT };
  * of the receiver: START until the other's HELLO came.
  */
 #define PROTO_MESSAGES(M) \
-	M(SB_CONFIG, 100, SB_CONFIG, SUPERVISOR, BROKER, IN_START, 32768, 0, 0, 1) \
+	M(SB_CONFIG, 100, SB_CONFIG, SUPERVISOR, BROKER, IN_START, 8192, 0, 0, 1) \
 	M(SB_GATEWAY, 101, SB_GATEWAY, SUPERVISOR, BROKER, IN_UP, 64, 1, 1, 0) \
 	M(SB_PING, 102, PING, SUPERVISOR, BROKER, IN_UP | IN_STOP, 64, 0, 0, 0) \
 	M(SB_STOP, 103, STOP, SUPERVISOR, BROKER, IN_UP, 64, 0, 0, 1) \

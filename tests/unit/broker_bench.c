@@ -87,7 +87,6 @@ send_config(struct bench *b, const struct bench_options *options)
 		.max_sessions = options->max_sessions == 0 ?
 		    64 : options->max_sessions,
 		.log_level = 0,
-		.runtime_dir = span_str("/nowhere"),
 	};
 	char runner[4096];
 

@@ -58,7 +58,7 @@ static void
 supervise_rotate(struct supervisor *s)
 {
 	if (supervise_open_audit(s->plan) == 0 &&
-	    ward_state(s->broker) == WARD_UP && ward_chan(s->broker) != NULL)
+	    supervise_was_told(s->broker))
 		supervise_direct_audit(s->plan, ward_chan(s->broker));
 }
 

@@ -102,8 +102,13 @@ refuse(struct leases *leases, struct lease_holder *holder,
 	tell(leases, holder, budget, budget_refusal_text(&refusal, text));
 }
 
-/* Whether somebody else was asked, or is being asked, who may help. */
-static bool
+enum recalling { RECALL_NOBODY, RECALL_LATER, RECALL_ASKED };
+
+/*
+ * Ask everybody else who may help, but not all the time: who wants much too
+ * much is not to keep the others busy.
+ */
+static enum recalling
 recall(struct leases *leases, struct lease_holder *who,
     enum proto_budget budget, uint64_t now_ms)
 {
@@ -113,7 +118,7 @@ recall(struct leases *leases, struct lease_holder *who,
 	bool may_ask = now_ms - leases->recalled_ms[budget] >=
 	    LEASES_WAIT_MS || leases->recalled_ms[budget] == 0;
 	struct lease_holder *holder;
-	bool asked = false;
+	enum recalling result = RECALL_NOBODY;
 
 	TAILQ_FOREACH(holder, &leases->holders, entry) {
 		struct lease *lease = &holder->lease[budget];
@@ -122,14 +127,16 @@ recall(struct leases *leases, struct lease_holder *who,
 		    lease->granted == LEASE_FREE ||
 		    (!others && holder->tenant != who->tenant))
 			continue;
-		if (!lease->recalled && may_ask) {
+		if (!may_ask)
+			return RECALL_LATER;
+		result = RECALL_ASKED;
+		leases->recalled_ms[budget] = now_ms;
+		if (!lease->recalled) {
 			lease->recalled = true;
-			leases->recalled_ms[budget] = now_ms;
 			leases->ops->recall(leases->arg, holder, budget);
 		}
-		asked |= lease->recalled;
 	}
-	return asked;
+	return result;
 }
 
 /* Nobody who was asked still has to answer. */
@@ -155,7 +162,7 @@ serve(struct leases *leases, enum proto_budget budget, uint64_t now_ms)
 		struct lease *lease = &holder->lease[budget];
 
 		if (lease->wanted != 0 && !grant(leases, holder, budget,
-			lease->wanted, now_ms) && done)
+			lease->wanted, now_ms) && done && !lease->unasked)
 			refuse(leases, holder, budget, now_ms);
 	}
 }
@@ -234,6 +241,23 @@ give_back(struct leases *leases, struct lease_holder *holder,
 	serve(leases, budget, now_ms);
 }
 
+static void
+wait_for_others(struct leases *leases, struct lease_holder *holder,
+    enum proto_budget budget, uint64_t amount, uint64_t now_ms)
+{
+	struct lease *lease = &holder->lease[budget];
+	enum recalling asked = recall(leases, holder, budget, now_ms);
+
+	if (asked == RECALL_NOBODY) {
+		refuse(leases, holder, budget, now_ms);
+		return;
+	}
+	lease->wanted = amount;
+	lease->unasked = asked == RECALL_LATER;
+	lease->deadline_ms = LEASES_WAIT_MS +
+	    (lease->unasked ? leases->recalled_ms[budget] : now_ms);
+}
+
 void
 leases_want(struct leases *leases, struct lease_holder *holder,
     enum proto_budget budget, uint64_t amount, uint64_t now_ms)
@@ -251,13 +275,11 @@ leases_want(struct leases *leases, struct lease_holder *holder,
 		give_back(leases, holder, budget, amount, now_ms);
 	} else if (lease->granted != LEASE_FREE &&
 	    !grant(leases, holder, budget, amount, now_ms)) {
-		if (budget_is_rate(budget) ||
-		    !recall(leases, holder, budget, now_ms)) {
+		if (budget_is_rate(budget))
 			refuse(leases, holder, budget, now_ms);
-			return;
-		}
-		lease->wanted = amount;
-		lease->deadline_ms = now_ms + LEASES_WAIT_MS;
+		else
+			wait_for_others(leases, holder, budget, amount,
+			    now_ms);
 	}
 }
 
@@ -287,6 +309,22 @@ leases_relimit(struct leases *leases, uint64_t now_ms)
 	(void)now_ms;
 }
 
+/* It has waited; if that was for the others to be asked at all, they are. */
+static void
+expire_one(struct leases *leases, struct lease_holder *holder,
+    enum proto_budget budget, uint64_t now_ms)
+{
+	struct lease *lease = &holder->lease[budget];
+	bool unasked = lease->unasked;
+
+	lease->unasked = false;
+	if (unasked && (recall(leases, holder, budget, now_ms) ==
+		RECALL_ASKED || !all_answered(leases, budget)))
+		lease->deadline_ms = now_ms + LEASES_WAIT_MS;
+	else
+		refuse(leases, holder, budget, now_ms);
+}
+
 void
 leases_expire(struct leases *leases, uint64_t now_ms)
 {
@@ -298,7 +336,7 @@ leases_expire(struct leases *leases, uint64_t now_ms)
 			struct lease *lease = &holder->lease[budget];
 
 			if (lease->wanted != 0 && lease->deadline_ms <= now_ms)
-				refuse(leases, holder, budget, now_ms);
+				expire_one(leases, holder, budget, now_ms);
 		}
 }
 

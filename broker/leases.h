@@ -30,6 +30,7 @@ struct lease_holder {
 		uint64_t wanted;	/* 0, or it waits for more */
 		uint64_t deadline_ms;	/* until then */
 		bool recalled;		/* asked, and has not answered */
+		bool unasked;		/* for it, the others were not yet */
 	} lease[BUDGET_COUNT];
 };
 

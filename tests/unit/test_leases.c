@@ -137,6 +137,33 @@ Test(leases, what_others_do_not_use_is_asked_back, .init = setup)
 	cr_assert_eq(tenants[0].used[BUDGET_PROCESSES], 9);
 }
 
+/* Who has answered may have less in use by now than it said. */
+Test(leases, asked_again_before_anybody_is_refused, .init = setup)
+{
+	limit(&tenants[0], BUDGET_PROCESSES, 10);
+	open_party(0, 0);
+	open_party(1, 0);
+	open_party(2, 0);
+	want(0, BUDGET_PROCESSES, 10, 1000);
+	want(1, BUDGET_PROCESSES, 2, 1000);
+	want(0, BUDGET_PROCESSES, 8, 1001);
+	cr_assert_eq(parties[1].refused, 0);
+	want(2, BUDGET_PROCESSES, 1, 1001);
+	cr_assert_eq(parties[1].refused, 1);
+	want(1, BUDGET_PROCESSES, 2, 1010);
+	want(2, BUDGET_PROCESSES, 2, 1011);
+	cr_assert_eq(parties[0].recalled, 1);
+	leases_expire(&book, 1000 + LEASES_WAIT_MS);
+	cr_assert_eq(parties[0].recalled, 2);
+	want(2, BUDGET_PROCESSES, 1, 1001 + LEASES_WAIT_MS);
+	cr_assert_eq(parties[1].refused + parties[2].refused, 1);
+	want(0, BUDGET_PROCESSES, 6, 1001 + LEASES_WAIT_MS);
+	cr_assert_eq(parties[1].refused + parties[2].refused, 1);
+	cr_assert_eq(parties[1].granted[BUDGET_PROCESSES], 2);
+	cr_assert_eq(parties[2].granted[BUDGET_PROCESSES], 2);
+	cr_assert_eq(leases_next_deadline(&book), LEASES_NEVER);
+}
+
 Test(leases, refused_when_all_is_in_use, .init = setup)
 {
 	limit(&tenants[0], BUDGET_PROCESSES, 10);
@@ -148,13 +175,18 @@ Test(leases, refused_when_all_is_in_use, .init = setup)
 	cr_assert_eq(parties[1].refused, 1);
 	cr_assert_str_eq(parties[1].why,
 	    "tenant a has reached its limit \"processes\" of 10");
-	/* Asked again at once, nobody is bothered for it. */
+	/* Asked again at once, nobody is bothered before his time. */
 	want(1, BUDGET_PROCESSES, 2, 1002);
-	cr_assert_eq(parties[1].refused, 2);
 	cr_assert_eq(parties[0].recalled, 1);
+	cr_assert_eq(leases_next_deadline(&book), 1000 + LEASES_WAIT_MS);
+	leases_expire(&book, 1000 + LEASES_WAIT_MS);
+	cr_assert_eq(parties[0].recalled, 2);
+	cr_assert_eq(parties[1].refused, 1);
+	want(0, BUDGET_PROCESSES, 9, 1001 + LEASES_WAIT_MS);
+	cr_assert_eq(parties[1].refused, 2);
 	/* One that never answers holds nobody up for long. */
 	want(1, BUDGET_PROCESSES, 2, 2000);
-	cr_assert_eq(parties[0].recalled, 2);
+	cr_assert_eq(parties[0].recalled, 3);
 	leases_expire(&book, 2000 + LEASES_WAIT_MS - 1);
 	cr_assert_eq(parties[1].refused, 2);
 	leases_expire(&book, 2000 + LEASES_WAIT_MS);

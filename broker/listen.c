@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "broker/listen.h"
+#include "common/log.h"
 
 /* A reconnect storm must not lose SYNs; the kernel caps it by somaxconn. */
 #define LISTEN_BACKLOG 4096
@@ -323,7 +324,7 @@ listen_remove(struct listen_addr *addr)
 	if (!listen_is_unix(addr) || addr->ino == 0)
 		return;
 	if (lstat(listen_path(addr), &st) == 0 && st.st_dev == addr->dev &&
-	    st.st_ino == addr->ino)
-		unlink(listen_path(addr));
+	    st.st_ino == addr->ino && unlink(listen_path(addr)) == -1)
+		log_warn("%s stays behind", listen_path(addr));
 	addr->ino = 0;
 }

@@ -34,6 +34,7 @@
 #define CONFIG_MS 10000		/* for the first word of the supervisor */
 #define STOP_GRACE_MS 1000
 #define TOPICS_MAX 16
+#define LOOP_TURN_MS 10
 
 /* Who and where to be. */
 struct place {
@@ -145,6 +146,26 @@ signal_watch(struct event_base *base, int signo, struct gateway *gw)
 	return ev;
 }
 
+/*
+ * A client of which something is still there to be looked at activates itself
+ * again, and would be looked at for as long as it goes on sending if the loop
+ * did not ask in between what there is of others.
+ */
+static struct event_base *
+loop_new(void)
+{
+	struct timeval tv = { .tv_usec = LOOP_TURN_MS * 1000 };
+	struct event_config *config = event_config_new();
+	struct event_base *base = NULL;
+
+	if (config != NULL && event_config_set_max_dispatch_interval(config,
+	    &tv, -1, 0) == 0)
+		base = event_base_new_with_config(config);
+	if (config != NULL)
+		event_config_free(config);
+	return base;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -164,7 +185,7 @@ main(int argc, char **argv)
 	if (tls_engine != NULL && tls_engine->begin() == -1)
 		fatalx("cannot set up TLS");
 	drop(&place);
-	base = event_base_new();
+	base = loop_new();
 	if (base == NULL || gateway_init(&gw, base, &config) == -1)
 		fatalx("out of memory");
 	ev_term = signal_watch(base, SIGTERM, &gw);

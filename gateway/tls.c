@@ -36,6 +36,15 @@
 #define RECORD 16384	/* RFC 8446, section 5.1 */
 #define WRITE_IOV 16
 
+/*
+ * What is read at once of a client that sends messages of TLS itself, in
+ * bytes: each costs far more than its length.
+ */
+#define WARY 4096
+
+/* Reads of the socket before others get a turn, if they yield no data. */
+#define READS_MAX 2
+
 struct tls_session {
 	SSL *ssl;
 	struct outq cipher;
@@ -43,17 +52,29 @@ struct tls_session {
 	bool failed;
 	bool more;		/* may be there, read and not taken */
 	bool thanked;		/* the handshake is acknowledged */
+	bool dry;		/* the socket had nothing more */
+	bool wary;		/* what came last was not the client's data */
+	int reads;		/* of the socket since there was data */
 };
 
 static int
 bio_read(BIO *bio, char *bytes, int len)
 {
 	struct tls_session *s = BIO_get_data(bio);
-	ssize_t n = recv(s->fd, bytes, (size_t)len, 0);
+	ssize_t n;
 
 	BIO_clear_retry_flags(bio);
-	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+	if (s->reads++ == READS_MAX) {
 		BIO_set_retry_read(bio);
+		return -1;
+	}
+	if (s->wary && len > WARY)
+		len = WARY;
+	n = recv(s->fd, bytes, (size_t)len, 0);
+	if (n == -1 && (errno == EAGAIN || errno == EINTR)) {
+		BIO_set_retry_read(bio);
+		s->dry = true;
+	}
 	return (int)n;
 }
 
@@ -191,23 +212,43 @@ thank(struct tls_session *s)
 		    sizeof(on));
 }
 
+/*
+ * Take what the client has written, "*got" bytes of it.  The library would
+ * not return while nothing comes but what is TLS's own, and a client can send
+ * other keys for as long as it likes: then others have a turn before.
+ */
+static int
+take(struct tls_session *s, char *bytes, size_t len, size_t *got)
+{
+	int error = SSL_ERROR_NONE;
+	size_t n;
+
+	ERR_clear_error();
+	s->dry = false;
+	for (*got = 0; *got < len; *got += n) {
+		s->reads = 0;
+		if (SSL_read_ex(s->ssl, bytes + *got, len - *got, &n) != 1) {
+			error = SSL_get_error(s->ssl, 0);
+			break;
+		}
+	}
+	s->wary = error == SSL_ERROR_WANT_READ && !s->dry;
+	s->more = *got == len || s->wary;
+	return error;
+}
+
 static ssize_t
 tls_read(struct conn *c, void *bytes, size_t len)
 {
 	struct tls_session *s = c->tls;
-	size_t got = 0, n;
+	size_t got;
 	int error;
 
 	if (s->failed)
 		return fail(c);
-	ERR_clear_error();
-	while (got < len && SSL_read_ex(s->ssl, (char *)bytes + got,
-	    len - got, &n) == 1)
-		got += n;
-	s->more = got == len;
-	if (s->more)
+	error = take(s, bytes, len, &got);
+	if (got == len)
 		return (ssize_t)got;
-	error = SSL_get_error(s->ssl, 0);
 	/* What came before the end is handed out before it. */
 	if (got > 0) {
 		s->failed = error != SSL_ERROR_WANT_READ &&

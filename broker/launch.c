@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -128,23 +129,84 @@ launch_take_ids(const struct launch_as *as)
 	    as->ngroups);
 }
 
-/* What the tenant has for itself of the file system; we are root then. */
-static const char *
-launch_private_tmp(void)
+/* Make the directories that lead to "path", which is changed meanwhile. */
+static int
+launch_make_way(char *path)
 {
-	static const char *const places[] = { "/tmp", "/var/tmp" };
-	size_t i;
+	char *slash;
 
-	for (i = 0; i < sizeof(places) / sizeof(places[0]); i++)
-		if (mount("tmpfs", places[i], "tmpfs", MS_NOSUID | MS_NODEV,
-			"mode=1777,size=" TMP_SIZE ",nr_inodes=" TMP_FILES) ==
-		    -1 && errno != ENOENT)
-			return "cannot make a private /tmp";
-	return NULL;
+	for (slash = strchr(path + 1, '/'); slash != NULL;
+	    slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdir(path, 0755) == -1 && errno != EEXIST)
+			return -1;
+		*slash = '/';
+	}
+	return mkdir(path, 0755) == -1 && errno != EEXIST ? -1 : 0;
+}
+
+/* Where our programs lie is hidden: have it there again, but not to write. */
+static int
+launch_uncover(const char *directory, int fd)
+{
+	char path[PATH_MAX], source[64];
+	mode_t mask;
+	int made;
+
+	if (strlcpy(path, directory, sizeof(path)) >= sizeof(path)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	mask = umask(022);
+	made = launch_make_way(path);
+	umask(mask);
+	if (made == -1)
+		return -1;
+	snprintf(source, sizeof(source), "/proc/self/fd/%d", fd);
+	if (mount(source, path, NULL, MS_BIND, NULL) == -1)
+		return -1;
+	return mount(NULL, path, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY |
+	    MS_NOSUID | MS_NODEV, NULL);
+}
+
+static int
+launch_mount_tmp(const char *place)
+{
+	if (mount("tmpfs", place, "tmpfs", MS_NOSUID | MS_NODEV,
+		"mode=1777,size=" TMP_SIZE ",nr_inodes=" TMP_FILES) == -1 &&
+	    errno != ENOENT)
+		return -1;
+	return 0;
+}
+
+/*
+ * What the tenant has for itself of the file system; we are root then, and in
+ * the namespace already.  "program" may lie below /tmp when it was built
+ * there.
+ */
+static const char *
+launch_private_tmp(const char *program)
+{
+	char directory[PATH_MAX], *slash;
+	int fd = -1, rc = -1;
+
+	if (strlcpy(directory, program, sizeof(directory)) <
+	    sizeof(directory) && (slash = strrchr(directory, '/')) != NULL) {
+		*slash = '\0';
+		fd = open(directory,
+		    O_PATH | O_DIRECTORY | O_CLOEXEC);
+	}
+	if (fd != -1 && launch_mount_tmp("/tmp") == 0 &&
+	    launch_mount_tmp("/var/tmp") == 0)
+		rc = access(program, F_OK) == 0 ? 0 :
+		    launch_uncover(directory, fd);
+	if (fd != -1)
+		close(fd);
+	return rc == -1 ? "cannot make a private /tmp" : NULL;
 }
 
 static const char *
-launch_namespaces(unsigned int flags)
+launch_namespaces(unsigned int flags, const char *program)
 {
 	if ((flags & PRIVATE_FLAGS) == 0)
 		return NULL;
@@ -156,7 +218,8 @@ launch_namespaces(unsigned int flags)
 	    mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC,
 		NULL) == -1)
 		return "cannot make a private /proc";
-	return (flags & TENANT_PRIVATE_TMP) != 0 ? launch_private_tmp() : NULL;
+	return (flags & TENANT_PRIVATE_TMP) == 0 ? NULL :
+	    launch_private_tmp(program);
 }
 
 /*
@@ -183,13 +246,13 @@ launch_raise_limits(const struct launch_as *as)
 }
 
 static const char *
-launch_become(const struct launch_as *as)
+launch_become(const struct launch_as *as, const char *program)
 {
 	const char *failed;
 
 	if (as == NULL)
 		return NULL;
-	failed = launch_namespaces(as->flags);
+	failed = launch_namespaces(as->flags, program);
 	if (failed != NULL)
 		return failed;
 	launch_raise_limits(as);
@@ -225,24 +288,16 @@ launch_child(const char *path, const char *name, char *const env[],
 {
 	const char *argv[] = { name, NULL };
 	const char *failed = "cannot set up";
-	int program = -1;
 
 	launch_reset_signals();
 	role_restore();
 	/* Apart from our terminal: its Ctrl-C is an order to us alone. */
 	if (setsid() == -1 || launch_set_fds(control) == -1)
 		launch_fail(path, failed, as);
-	/* Its path may be another's in the tenant's namespace. */
-	if (as != NULL && (as->flags & TENANT_PRIVATE_TMP) != 0)
-		program = open(path, O_PATH | O_CLOEXEC);
-	failed = launch_become(as);
+	failed = launch_become(as, path);
 	if (failed == NULL) {
 		failed = CANNOT_RUN;
 		execve(path, (char *const *)(uintptr_t)argv, env);
-		if (program != -1)
-			execveat(program, "",
-			    (char *const *)(uintptr_t)argv, env,
-			    AT_EMPTY_PATH);
 	}
 	launch_fail(path, failed, as);
 }

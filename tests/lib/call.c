@@ -27,6 +27,7 @@ struct call {
 	int64_t last_id;
 	int ended;
 	int close_code;
+	char *close_reason;
 	struct call_queue replies;
 	struct call_queue notifications;
 };
@@ -86,6 +87,7 @@ call_free(struct call *call)
 	call_queue_clear(&call->replies);
 	call_queue_clear(&call->notifications);
 	wire_free(call->wire);
+	free(call->close_reason);
 	free(call->session);
 	free(call);
 }
@@ -196,8 +198,11 @@ call_pump(struct call *call, uint64_t deadline)
 		free(msg.data);
 		return 1;
 	default:
-		free(msg.data);
 		call->close_code = msg.kind == WIRE_CLOSE ? msg.code : 0;
+		free(call->close_reason);
+		call->close_reason = msg.kind == WIRE_CLOSE && msg.len > 2 ?
+		    xstrdup(msg.data + 2) : NULL;
+		free(msg.data);
 		call->ended = 1;
 		return -1;
 	}
@@ -328,6 +333,12 @@ int
 call_close_code(const struct call *call)
 {
 	return call->close_code;
+}
+
+const char *
+call_close_reason(const struct call *call)
+{
+	return call->close_reason == NULL ? "" : call->close_reason;
 }
 
 struct json_object *

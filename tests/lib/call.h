@@ -88,6 +88,9 @@ int call_ended(const struct call *call);
 /* The status of the close frame that came before the end, 0 without one. */
 int call_close_code(const struct call *call);
 
+/* The text in it, or ""; owned by the call. */
+const char *call_close_reason(const struct call *call);
+
 /*
  * Parameters of process/start for "argv" (NULL at its end) in "cwd" (an
  * absolute path): the server's environment, no terminal, stdin /dev/null.

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <criterion/criterion.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -211,5 +212,120 @@ Test(admission, a_kept_data_socket_is_worth_nothing)
 	cr_assert_eq(count, 1);
 	bench_detach(gate, &s, s.generation);
 	bench_read_end(s.data);
+	bench_stop(&b);
+}
+
+/* Kept from before the runner was there, too: the order finds it there. */
+Test(admission, kept_from_before_the_runner)
+{
+	struct bench_session s;
+	struct bench b;
+	int32_t pid;
+	uint8_t count;
+	int gate;
+
+	bench_start(&b, NULL);
+	gate = bench_gateway(&b, 1);
+	s = bench_attach(&b, gate, 1, NULL);
+	/* Work and its end are there before the broker looks. */
+	kill(b.pid, SIGSTOP);
+	bench_write(s.data, "mp");
+	bench_detach(gate, &s, s.generation);
+	kill(b.pid, SIGCONT);
+	bench_read(s.data, &pid, sizeof(pid));
+	bench_read_end(s.data);
+	/* Another comes before that runner has said a word. */
+	s = bench_attach(&b, gate, 2, s.id);
+	kill(pid, SIGSTOP);
+	bench_write(s.data, "m");
+	bench_detach(gate, &s, s.generation);
+	s = bench_attach(&b, gate, 3, s.id);
+	bench_write(s.data, "c");
+	kill(pid, SIGCONT);
+	bench_read(s.data, &count, 1);
+	cr_assert_eq(count, 2);
+	bench_stop(&b);
+}
+
+/* A gateway is gone, or so its channel says: so is all that it held. */
+Test(admission, kept_by_a_gateway_that_is_gone)
+{
+	struct bench_session with, without, again;
+	struct bench b;
+	uint8_t count;
+	int gate;
+
+	bench_start(&b, NULL);
+	gate = bench_gateway(&b, 1);
+	with = bench_attach(&b, gate, 1, NULL);
+	without = bench_attach(&b, gate, 2, NULL);
+	bench_write(with.data, "mc");
+	bench_read(with.data, &count, 1);
+	close(gate);
+	bench_read_end(with.data);
+	bench_read_end(without.data);
+	gate = bench_gateway(&b, 2);
+	again = bench_attach(&b, gate, 1, with.id);
+	bench_write(again.data, "mc");
+	bench_read(again.data, &count, 1);
+	cr_assert_eq(count, 2);
+	bench_stop(&b);
+}
+
+static void
+take_over(int gate, uint64_t handle, const char *session)
+{
+	struct ident nonce;
+	struct fields_GB_ATTACH attach = {
+		.handle = handle,
+		.client_name = span_str("test"),
+		.has_resume = true,
+		.resume = span_str(session),
+		.has_takeover = true,
+		.takeover = true,
+	};
+
+	ident_make(&nonce);
+	attach.nonce = (struct span){ nonce.bytes, IDENT_SIZE };
+	cr_assert_eq(chan_write_one(gate, MSG_GB_ATTACH, &attach, NULL, 0),
+	    0);
+}
+
+/* Whose session was taken over has nothing of it any more. */
+Test(admission, kept_by_one_who_was_displaced)
+{
+	char url[64];
+	int listener = bench_listen(url, sizeof(url)), gate, other;
+	struct bench_order order = two_tenants(url);
+	struct bench_options options = { .order = &order };
+	struct bench_session before, after;
+	struct bench b;
+	uint8_t count;
+
+	bench_start(&b, &options);
+	gate = bench_gateway(&b, 1);
+	other = bench_gateway(&b, 2);
+	bench_let_in(&b, gate, listener, 1, "Bearer alice's");
+	bench_ask(gate, 1, NULL, NULL);
+	before = bench_attached(&b, gate);
+	bench_write(before.data, "mc");
+	bench_read(before.data, &count, 1);
+	/* Bob cannot, and she notices nothing. */
+	bench_let_in(&b, other, listener, 1, "Bearer bob's");
+	take_over(other, 1, before.id);
+	bench_refused(&b, other, ATTACH_UNKNOWN_SESSION);
+	bench_write(before.data, "c");
+	bench_read(before.data, &count, 1);
+	cr_assert_eq(count, 1);
+	bench_let_in(&b, other, listener, 2, "Bearer alice's");
+	take_over(other, 2, before.id);
+	after = bench_attached(&b, other);
+	cr_assert_eq(after.generation, before.generation + 1);
+	bench_expect(&b, gate, ROLE_GATEWAY, MSG_BG_GONE);
+	cr_assert_eq(b.msg.BG_GONE.generation, before.generation);
+	bench_read_end(before.data);
+	bench_write(after.data, "mc");
+	bench_read(after.data, &count, 1);
+	cr_assert_eq(count, 2);
 	bench_stop(&b);
 }

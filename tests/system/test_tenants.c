@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <json-c/json.h>
@@ -24,6 +25,7 @@
 #include "tests/lib/call.h"
 #include "tests/lib/daemon.h"
 #include "tests/lib/procfs.h"
+#include "tests/lib/signer.h"
 #include "tests/lib/tap.h"
 #include "tests/lib/tape.h"
 #include "tests/lib/wait.h"
@@ -41,8 +43,14 @@ static const char *const tokens[TENANTS] = { "alpha-0123456789abcdef",
 /* Of alpha, to be changed to. */
 static const char second[] = "alpha-again-0123456789";
 
+/* Of whoever signs tokens, and another. */
+static const char secret[] = "what-the-signer-knows-and-nobody-else-0";
+static const char later[] = "what-the-signer-knows-from-now-on-01234";
+
+static char secret_path[] = "/tmp/holdfast-secret-XXXXXX";
+
 static struct daemon *host;
-static const char *everybodys, *twos, *locals;	/* addresses */
+static const char *everybodys, *twos, *locals, *signers; /* addresses */
 
 static char *
 hash_of(const char *token)
@@ -84,14 +92,52 @@ host_conf(void)
 	    "\"tenants\": [\"alpha\", \"beta\"], "
 	    "\"admission\": [\"token\"] },\n"
 	    "{ \"address\": \"ws://127.0.0.1:0\", "
-	    "\"admission\": [\"peer-uid\"] } ],\n"
-	    "\"tenants\": [\n%s,\n%s,\n%s ] }\n", a, b, c);
+	    "\"admission\": [\"peer-uid\"] },\n"
+	    "{ \"address\": \"ws://127.0.0.1:0\", "
+	    "\"tenants\": [\"alpha\", \"beta\"], "
+	    "\"admission\": [\"token\", \"signed\"] } ],\n"
+	    "\"signed-tokens\": { \"secret-file\": \"%s\", "
+	    "\"issuer\": \"us\", \"tenant-claim\": \"sub\" },\n"
+	    "\"tenants\": [\n%s,\n%s,\n%s ] }\n", secret_path, a,
+	    b, c);
 	free(again);
 	free(more);
 	free(a);
 	free(b);
 	free(c);
 	return text;
+}
+
+static char *
+bearer(const char *token)
+{
+	return xasprintf("Authorization: Bearer %s\r\n", token);
+}
+
+/* Good for a minute, or over for two. */
+static char *
+signed_for(const char *key, const char *issuer, const char *name, int good)
+{
+	char *claims = xasprintf("{\"iss\":\"%s\",\"sub\":\"%s\","
+	    "\"exp\":%lld}", issuer, name, (long long)time(NULL) +
+	    (good ? 60 : -120));
+	char *token = signer_token(key, claims);
+
+	free(claims);
+	return token;
+}
+
+static int
+write_secret(const char *text)
+{
+	int fd = open(secret_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+	    0600);
+	int rc = fd != -1 && write(fd, text, strlen(text)) ==
+	    (ssize_t)strlen(text) ? 0 : -1;
+
+	if (fd != -1)
+		close(fd);
+	return rc;
 }
 
 /* Homes, and a program that jobs of anybody may run. */
@@ -110,12 +156,6 @@ make_places(void)
 		free(path);
 	}
 	return rc;
-}
-
-static char *
-bearer(const char *token)
-{
-	return xasprintf("Authorization: Bearer %s\r\n", token);
 }
 
 static struct call *
@@ -141,7 +181,7 @@ attach_as(const char *url, const char *token, const char *resume)
 
 /*
  * What resuming "session" with this token is answered: the whole error as
- * text, the caller's; NULL when it succeeds.
+ * text, the caller's; NULL when it succeeds, and then it ends at once.
  */
 static char *
 resume_error(const char *token, const char *session, int takeover)
@@ -152,8 +192,9 @@ resume_error(const char *token, const char *session, int takeover)
 
 	if (call == NULL)
 		return xstrdup("not let in");
-	params = ask_jsonf("{'clientName':'x','resumeSessionId':'%s'%s}",
-	    session, takeover ? ",'holdfast':{'takeover':true}" : "");
+	params = ask_jsonf("{'clientName':'x','resumeSessionId':'%s',"
+	    "'holdfast':{'detachTtlMs':1,'takeover':%s}}", session,
+	    takeover ? "true" : "false");
 	reply = call_request(call, "initialize", params);
 	if (json_object_object_get_ex(reply, "error", &error)) {
 		text = xstrdup(json_object_to_json_string(error));
@@ -508,6 +549,169 @@ story_files(void)
 	call_free(b);
 }
 
+/* The answer to an upgrade with that token: all of its head. */
+static char *
+answer_to(const char *url, const char *token)
+{
+	struct wire *wire = wire_connect(url, TENANTS_MS);
+	char *header = bearer(token), *text;
+
+	if (wire != NULL)
+		(void)wire_upgrade(wire, header, TENANTS_MS);
+	text = xstrdup(wire == NULL ? "" : wire_head(wire));
+	free(header);
+	wire_free(wire);
+	return text;
+}
+
+/* What a signer says is taken for what it is, and for nothing else. */
+static void
+story_signed(void)
+{
+	static const struct {
+		const char *what, *key, *issuer, *name;
+	} wrong[] = {
+		{ "signed by somebody else", later, "us", "alpha" },
+		{ "for nobody", secret, "us", "delta" },
+		{ "for one who is not to be had here", secret, "us",
+		    "gamma" },
+		{ "for one whose name is not quite that", secret, "us",
+		    "Alpha" },
+	};
+	char *first = NULL, *token, *text;
+	struct call *a, *b;
+	size_t i;
+	int code, status;
+
+	token = signed_for(secret, "us", "alpha", 1);
+	a = attach_as(signers, token, NULL);
+	text = a == NULL ? xstrdup("") : job(a, "who", "id -u", &code);
+	tap_ok(atoi(text) == FIRST_UID + ALPHA,
+	    "a signed token lets alpha in, as alpha");
+	free(text);
+	b = open_as(everybodys, token, &status);
+	tap_ok(b == NULL && status == 401, "but not at another listener");
+	call_free(b);
+	free(token);
+	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		token = signed_for(wrong[i].key, wrong[i].issuer,
+		    wrong[i].name, 1);
+		text = answer_to(signers, token);
+		if (first == NULL)
+			first = xstrdup(text);
+		tap_ok(strncmp(text, "HTTP/1.1 401", 12) == 0 &&
+		    strcmp(text, first) == 0, "one %s is not: 401, and the "
+		    "same in all", wrong[i].what);
+		free(text);
+		free(token);
+	}
+	free(first);
+	token = signed_for(secret, "us", "alpha", 0);
+	b = open_as(signers, token, &status);
+	tap_ok(b == NULL && status == 401, "nor one whose time is over");
+	free(token);
+	token = signed_for(secret, "them", "alpha", 1);
+	call_free(b);
+	b = open_as(signers, token, &status);
+	tap_ok(b == NULL && status == 401, "nor one of another issuer");
+	free(token);
+	call_free(b);
+	b = attach_as(signers, tokens[BETA], NULL);
+	tap_ok(b != NULL, "a plain token is as good there");
+	call_free(b);
+	call_free(a);
+}
+
+/* Who came by the earlier secret has to come again. */
+static void
+story_new_secret(void)
+{
+	char *old = signed_for(secret, "us", "alpha", 1);
+	char *new = signed_for(later, "us", "alpha", 1), *text, *session;
+	struct call *a = attach_as(signers, old, NULL), *again = NULL;
+	struct call *b = attach_as(signers, tokens[BETA], NULL);
+	uint64_t deadline = deadline_in(TENANTS_MS);
+	int code, status = 0;
+
+	if (!tap_ok(a != NULL && b != NULL && write_secret(later) == 0,
+		"a signed token and a plain one are in use"))
+		goto out;
+	session = xstrdup(call_session(a));
+	text = host_conf();
+	daemon_reload(host, text);
+	free(text);
+	while (!call_ended(a) && deadline_left(deadline) > 0)
+		(void)call_receive(a, 50);
+	tap_ok(call_ended(a), "with another secret the signed one's "
+	    "connection ends");
+	again = open_as(signers, old, &status);
+	tap_ok(again == NULL && status == 401, "and it is wrong now");
+	call_free(again);
+	again = attach_as(signers, new, session);
+	tap_ok(again != NULL, "a new one has the session back");
+	text = job(b, "here", "echo here", &code);
+	tap_ok(strcmp(text, "here\n") == 0, "the plain one's goes on");
+	free(text);
+	free(session);
+out:
+	call_free(a);
+	call_free(again);
+	call_free(b);
+	free(old);
+	free(new);
+}
+
+/* How a session has ended is nobody's business but its owner's. */
+static void
+story_tombstone(void)
+{
+	static const char nowhere[] = "00000000-0000-4000-8000-000000000000";
+	struct call *a = open_as(everybodys, tokens[ALPHA], NULL);
+	uint64_t deadline = deadline_in(TENANTS_MS);
+	struct json_object *reply = NULL, *result, *id;
+	char *session = NULL, *mine = NULL, *theirs, *unknown, *text;
+	pid_t left = 0;
+	int code;
+
+	if (a != NULL)
+		reply = call_request(a, "initialize", ask_jsonf(
+		    "{'clientName':'x','holdfast':{'detachTtlMs':1}}"));
+	if (json_object_object_get_ex(reply, "result", &result) &&
+	    json_object_object_get_ex(result, "sessionId", &id) &&
+	    call_notify(a, "initialized", NULL) == 0) {
+		session = xstrdup(json_object_get_string(id));
+		text = job(a, "left", "sleep 1000 >/dev/null 2>&1 & echo $!",
+		    &code);
+		left = (pid_t)atoi(text);
+		free(text);
+	}
+	json_object_put(reply);
+	call_free(a);
+	/* Asked for before its time, it would be there again. */
+	if (!tap_ok(session != NULL && left > 0 &&
+	    wait_until(wait_pid_gone, &left, TENANTS_MS) == 0,
+		"alpha leaves a session for good"))
+		return;
+	while (deadline_left(deadline) > 0) {
+		free(mine);
+		mine = resume_error(tokens[ALPHA], session, 0);
+		if (mine != NULL && strstr(mine, "reason") != NULL)
+			break;
+	}
+	tap_ok(mine != NULL && strstr(mine, "endedAtMs") != NULL,
+	    "and is told how it ended");
+	theirs = resume_error(tokens[BETA], session, 0);
+	unknown = resume_error(tokens[BETA], nowhere, 0);
+	if (!tap_ok(theirs != NULL && unknown != NULL &&
+	    strcmp(theirs, unknown) == 0, "beta is told what it is told of "
+		"any that never was"))
+		tap_note("%s, %s", theirs, unknown);
+	free(mine);
+	free(theirs);
+	free(unknown);
+	free(session);
+}
+
 /* Who is taken out of the configuration is out; who is not notices nothing. */
 static void
 story_reload(void)
@@ -566,18 +770,25 @@ int
 main(void)
 {
 	char *text;
-	int t;
+	int t, fd;
 
 	if (geteuid() != 0)
 		tap_skip_all("needs root: jobs run as several users");
+	if ((fd = mkstemp(secret_path)) == -1)
+		tap_skip_all("needs a place for a secret");
+	close(fd);
+	(void)write_secret(secret);
 	text = host_conf();
-	host = daemon_start_conf(text, 3);
+	host = daemon_start_conf(text, 4);
 	free(text);
-	if (!tap_ok(host != NULL, "a host with %d tenants", TENANTS))
+	if (!tap_ok(host != NULL, "a host with %d tenants", TENANTS)) {
+		unlink(secret_path);
 		return tap_done();
+	}
 	everybodys = daemon_address(host, 0);
 	twos = daemon_address(host, 1);
 	locals = daemon_address(host, 2);
+	signers = daemon_address(host, 3);
 	if (tap_ok(make_places() == 0 && copy_prisoner() == 0,
 		"places for them")) {
 		for (t = 0; t < TENANTS; t++)
@@ -588,6 +799,9 @@ main(void)
 		story_local_users();
 		story_touch();
 		story_files();
+		story_signed();
+		story_tombstone();
+		story_new_secret();
 		story_reload();
 		story_wrong();
 	}
@@ -595,5 +809,6 @@ main(void)
 	    daemon_check_clean(host, TENANTS_MS) == 0,
 	    "and at the end nothing is left");
 	daemon_free(host, tap_failed());
+	unlink(secret_path);
 	return tap_done();
 }

@@ -50,6 +50,8 @@ const struct conf_key host_limit_keys[] = {
 	BUDGET(BUDGET_PROCESSES, 1, 1000000, "N", "processes"),
 	BUDGET(BUDGET_RETAINED_BYTES, 1024 * 1024, BYTES_MAX, "BYTES",
 	    "retained-bytes"),
+	BUDGET(BUDGET_SPILLED_BYTES, 1024 * 1024, BYTES_MAX, "BYTES",
+	    "spilled-bytes"),
 	BUDGET(BUDGET_FLIGHT_BYTES, PROTO_WINDOW, BYTES_MAX, "BYTES",
 	    "bytes-in-flight"),
 	BUDGET(BUDGET_HANDLES, 1, 1000000, "N", "open-handles"),

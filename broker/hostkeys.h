@@ -89,7 +89,7 @@ struct host_audit_keys {
 /* Tables, and how long they are. */
 #define HOST_LISTENER_NKEYS 11
 #define HOST_TENANT_NKEYS 23
-#define HOST_LIMIT_NKEYS 9
+#define HOST_LIMIT_NKEYS 10
 #define HOST_SIGNED_NKEYS 5
 #define HOST_AUDIT_NKEYS 3
 extern const struct conf_key host_listener_keys[HOST_LISTENER_NKEYS];

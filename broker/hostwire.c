@@ -266,6 +266,8 @@ send_host(struct chan *chan, const struct host *host, const struct options *o,
 		.max_detach_ttl_ms = o->max_detach_ttl_ms,
 		.retention_ms = o->retention_ms,
 		.retain_bytes = o->retain_bytes,
+		.spill_bytes = o->spill_bytes,
+		.has_spill_bytes = true,
 		.hold_ms = o->hold_ms,
 		.max_processes = (uint32_t)o->max_processes,
 		.has_budgets = true,
@@ -276,6 +278,9 @@ send_host(struct chan *chan, const struct host *host, const struct options *o,
 	writer_init(&budgets, 1024);
 	put_budgets(&budgets, host->budgets);
 	msg.budgets = written(&budgets);
+	msg.has_spill_directory = o->spill_directory != NULL;
+	if (msg.has_spill_directory)
+		msg.spill_directory = span_str(o->spill_directory);
 	msg.has_cgroup_root = host->cgroup_root != NULL;
 	if (msg.has_cgroup_root)
 		msg.cgroup_root = span_str(host->cgroup_root);

@@ -16,6 +16,7 @@ static const struct {
 } sizes[BUDGET_COUNT] = {
 	[BUDGET_PROCESSES] = { 4, 1024 },
 	[BUDGET_RETAINED_BYTES] = { 1024 * 1024, 64 * 1024 * 1024 },
+	[BUDGET_SPILLED_BYTES] = { 1024 * 1024, 64 * 1024 * 1024 },
 	[BUDGET_HANDLES] = { 4, 1024 },
 	[BUDGET_STARTS] = { 4, 64 },
 };

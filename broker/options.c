@@ -91,6 +91,15 @@ const struct conf_key options_keys[] = {
 	    .min = 1024 * 1024, .max = 1024 * 1024 * 1024,
 	    .preset = "8388608", .value = "BYTES",
 	    .help = "How much output of each process is kept." },
+	{ .name = "spill-bytes", .type = CONF_NUMBER, AT(spill_bytes),
+	    .min = 0, .max = 64ull * 1024 * 1024 * 1024,
+	    .preset = "67108864", .value = "BYTES",
+	    .help = "How much more of it a file may hold while its client "
+	    "is away;\n0 for none." },
+	{ .name = "spill-directory", .type = CONF_STRING,
+	    AT(spill_directory), .value = "DIRECTORY",
+	    .help = "Where that file is, without a name (default: where "
+	    "temporary\nfiles go, rather on a disk than in memory)." },
 	{ .name = "hold-ms", .type = CONF_NUMBER, AT(hold_ms),
 	    .min = 0, .max = OPTIONS_HOUR_MS, .preset = "5000",
 	    .value = "MS",

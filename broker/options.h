@@ -44,6 +44,8 @@ struct options {
 	uint64_t max_detach_ttl_ms;
 	uint64_t retention_ms;
 	uint64_t retain_bytes;
+	uint64_t spill_bytes;
+	char *spill_directory;		/* NULL: where temporary files go */
 	uint64_t hold_ms;
 	uint64_t ping_ms;
 	uint64_t pong_ms;

@@ -66,6 +66,9 @@ order_take_host(struct order *order, const struct fields_SB_HOST *host)
 		to->max_detach_ttl_ms = to->detach_ttl_ms;
 	to->retention_ms = host->retention_ms;
 	to->retain_bytes = host->retain_bytes;
+	to->spill_bytes = host->spill_bytes;
+	if (host->has_spill_directory)
+		to->spill_directory = take_text(host->spill_directory);
 	to->hold_ms = host->hold_ms;
 	to->max_processes = host->max_processes;
 	to->require_cgroups = host->require_cgroups;
@@ -399,6 +402,7 @@ order_free(struct order *order)
 	free(order->host.audience);
 	free(order->host.claim);
 	free(order->host.cgroup_root);
+	free(order->host.spill_directory);
 	free(order->tokens);
 	free(order);
 }

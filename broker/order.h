@@ -37,6 +37,8 @@ struct order_host {
 	uint64_t max_detach_ttl_ms;
 	uint64_t retention_ms;
 	uint64_t retain_bytes;
+	uint64_t spill_bytes;	/* 0: none */
+	char *spill_directory;	/* or NULL */
 	uint64_t hold_ms;
 	uint32_t max_processes;
 	uint64_t budgets[BUDGET_COUNT];	/* by enum proto_budget; 0: none */

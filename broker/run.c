@@ -227,6 +227,9 @@ send_config(struct run *run)
 		    text)),
 		.retention_ms = host->retention_ms,
 		.retain_bytes = host->retain_bytes,
+		.has_spill_bytes = true,
+		.spill_bytes = host->spill_bytes,
+		.has_spill_directory = host->spill_directory != NULL,
 		.hold_ms = host->hold_ms,
 		.window = PROTO_WINDOW,
 		.max_processes = host->max_processes,
@@ -244,6 +247,8 @@ send_config(struct run *run)
 		config.rlimits = put_limits(session->tenant, &limits);
 	}
 
+	if (host->spill_directory != NULL)
+		config.spill_directory = span_str(host->spill_directory);
 	/* Jobs are born there; what else there is to do is the broker's. */
 	chan_send(run->chan, MSG_BR_CONFIG, &config, &session->cgroup.jobs,
 	    session->cgroup.jobs == -1 ? 0 : 1);

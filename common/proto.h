@@ -142,7 +142,8 @@ enum proto_report {
 	B(FLIGHT_BYTES, 5, "bytes-in-flight") \
 	B(HANDLES, 6, "open-handles") \
 	B(STARTS, 7, "starts-per-second") \
-	B(ATTACHES, 8, "attaches-per-second")
+	B(ATTACHES, 8, "attaches-per-second") \
+	B(SPILLED_BYTES, 9, "spilled-bytes")
 
 enum proto_budget {
 #define B(name, number, text) BUDGET_##name = number,
@@ -333,7 +334,9 @@ enum proto_budget {
 	T(REQUIRE_CGROUPS, 231, BOOL, 1) \
 	T(AUDIT_TO, 232, U32, 4) \
 	T(EVENT, 240, U32, 4) \
-	T(REPORT, 241, U32, 4)
+	T(REPORT, 241, U32, 4) \
+	T(SPILL_BYTES, 244, U64, 8) \
+	T(SPILL_DIRECTORY, 245, STR, 4096)
 
 /* How a field's bytes are read. */
 enum proto_kind {
@@ -408,6 +411,8 @@ enum proto_access { ACCESS_READ, ACCESS_WRITE, ACCESS_DENY, ACCESS_COUNT };
 	F(L, RETAIN_BYTES, retain_bytes, MUST) \
 	F(L, HOLD_MS, hold_ms, MUST) \
 	F(L, MAX_PROCESSES, max_processes, MUST) \
+	F(L, SPILL_BYTES, spill_bytes, MAY) \
+	F(L, SPILL_DIRECTORY, spill_directory, MAY) \
 	F(L, BUDGETS, budgets, MAY) \
 	F(L, CGROUP_ROOT, cgroup_root, MAY) \
 	F(L, REQUIRE_CGROUPS, require_cgroups, MAY) \
@@ -527,7 +532,8 @@ enum proto_access { ACCESS_READ, ACCESS_WRITE, ACCESS_DENY, ACCESS_COUNT };
 	F(L, RETENTION_MS, retention_ms, MAY) \
 	F(L, RETAIN_BYTES, retain_bytes, MAY) \
 	F(L, HOLD_MS, hold_ms, MAY) \
-	F(L, MAX_PROCESSES, max_processes, MAY)
+	F(L, MAX_PROCESSES, max_processes, MAY) \
+	F(L, SPILL_BYTES, spill_bytes, MAY)
 #define FIELDS_BG_ATTACH_FAILED(F, L) \
 	F(L, HANDLE, handle, MUST) \
 	F(L, REASON, reason, MUST) \
@@ -558,7 +564,9 @@ enum proto_access { ACCESS_READ, ACCESS_WRITE, ACCESS_DENY, ACCESS_COUNT };
 	F(L, LOG_LEVEL, log_level, MUST) \
 	F(L, SYSLOG, syslog, MAY) \
 	F(L, RLIMITS, rlimits, MAY) \
-	F(L, REPORT, report, MAY)
+	F(L, REPORT, report, MAY) \
+	F(L, SPILL_BYTES, spill_bytes, MAY) \
+	F(L, SPILL_DIRECTORY, spill_directory, MAY)
 #define FIELDS_BR_REPORT(F, L) \
 	F(L, REPORT, report, MUST)
 /* OMITTED events before this one were not told. */

@@ -52,6 +52,7 @@ beyond_write_attached(struct jsonw *w, const struct fields_BG_ATTACHED *m)
 	    m->max_detach_ttl_ms);
 	write_u64(w, "retentionMs", m->has_retention_ms, m->retention_ms);
 	write_u64(w, "retainBytes", m->has_retain_bytes, m->retain_bytes);
+	write_u64(w, "spillBytes", m->has_spill_bytes, m->spill_bytes);
 	write_u64(w, "holdMs", m->has_hold_ms, m->hold_ms);
 	write_u64(w, "windowBytes", true, PROTO_WINDOW);
 	write_u64(w, "maxProcesses", m->has_max_processes,

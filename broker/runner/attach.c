@@ -132,6 +132,9 @@ unacked_settle(const struct unacked *unacked)
 		break;
 	case UNACKED_READ:
 		child->held = false;
+		/* FALLTHROUGH */
+	case UNACKED_PART:
+		child_told(child, unacked->seq);
 		child_set_keep(child);
 		break;
 	case UNACKED_NOTHING:

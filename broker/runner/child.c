@@ -78,6 +78,7 @@ child_free(struct child *child)
 	free(child->program);
 	writer_clear(&child->argv);
 	writeid_clear(&child->write_ids);
+	spill_forget(child);
 	outlog_free(child->log);
 	lend_settle(child->runner);
 	free(child->id);
@@ -116,6 +117,78 @@ child_delivered(struct child *child)
 	retention_start(child, child->runner->retention_ms);
 }
 
+/*
+ * What finds no room in memory goes to a file as long as somebody may still
+ * want it: whoever comes, or whoever is here and reads what was missed.  Who
+ * keeps up is not in need of files.
+ */
+static void
+child_set_spills(struct child *child)
+{
+	bool before = child->spills;
+
+	child->spills = child->runner->spill.io != NULL &&
+	    (child->runner->attach == NULL || child->held ||
+	    (child->behind && child->asked) ||
+	    outlog_last_in_file(child->log) > child->told);
+	if (child->spills != before)
+		outlog_spill(child->log, child->spills);
+	if (child->spills)
+		spill_pump(child);
+}
+
+void
+child_on_attach(struct child *child)
+{
+	child->behind_to = outlog_newest(child->log);
+	child->behind = child->behind_to > child->told;
+	child->asked = false;
+	child->answered = child->told;
+}
+
+void
+child_on_detach(struct child *child)
+{
+	/* What came while it was here has been sent, too. */
+	if (!child->behind)
+		child->told = outlog_newest(child->log);
+	outlog_unload(child->log);
+}
+
+uint64_t
+child_answers(struct child *child, uint64_t after, uint64_t last)
+{
+	if (after <= child->answered && last > child->answered)
+		child->answered = last;
+	return child->answered;
+}
+
+void
+child_told(struct child *child, uint64_t seq)
+{
+	if (seq > child->told)
+		child->told = seq;
+	if (child->told >= child->behind_to)
+		child->behind = false;
+}
+
+void
+child_reads_on(struct child *child, uint64_t after)
+{
+	const struct attach *attach = child->runner->attach;
+
+	child->asked = true;
+	if (outlog_spilled(child->log) == 0 && !child->behind)
+		return;
+	if (after > child->told)
+		after = child->told;
+	if (attach->bulk != NULL && attach->bulk->child == child &&
+	    after >= attach->bulk_cursor.seq)
+		after = attach->bulk_cursor.seq - 1;
+	outlog_pass(child->log, after);
+	child_set_keep(child);
+}
+
 void
 child_set_keep(struct child *child)
 {
@@ -131,6 +204,7 @@ child_set_keep(struct child *child)
 	if (child->held)
 		keep = 0;
 	outlog_keep(child->log, keep);
+	child_set_spills(child);
 	for (i = 0; i < CHILD_STREAMS; i++)
 		if (child->streams[i] != NULL)
 			stream_unblock(child->streams[i]);
@@ -212,6 +286,7 @@ child_new(struct runner *runner, struct span id, pid_t pid,
 	child->takes_input = fds->in != -1;
 	table_add(runner, child);
 	runner->open++;
+	spill_open(child);
 	if (fds->in != -1)
 		child->in_event = event_new(runner->base, fds->in, EV_WRITE,
 		    input_cb, child);

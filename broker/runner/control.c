@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,18 @@
 #include "common/link.h"
 #include "common/log.h"
 #include "common/unix.h"
+
+static void
+control_spill(struct runner *runner, const struct fields_BR_CONFIG *config)
+{
+	char directory[PATH_MAX];
+
+	if (config->has_spill_directory && span_to_str(
+	    config->spill_directory, directory, sizeof(directory)) == -1)
+		fatalx("the directory for output has too long a name");
+	spill_init(runner, config->spill_bytes,
+	    config->has_spill_directory ? directory : NULL);
+}
 
 static void
 control_on_config(void *arg, const union proto_any *msg,
@@ -44,6 +57,7 @@ control_on_config(void *arg, const union proto_any *msg,
 	    config->shell_path.len);
 	if (runner->shell == NULL)
 		fatal("configuration");
+	control_spill(runner, config);
 	if (config->has_rlimits && exec_set_limits(config->rlimits) == -1)
 		fatalx("resource limits are not understood");
 	if (fds->count > 0)

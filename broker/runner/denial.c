@@ -28,8 +28,9 @@ static size_t
 collect(const struct outlog *log, char *out)
 {
 	uint64_t next = outlog_next_seq(log);
+	uint64_t oldest = outlog_oldest_in_memory(log);
 	struct outlog_cursor cursor = {
-		.seq = next > CHUNKS ? next - CHUNKS : 0,
+		.seq = next > oldest + CHUNKS ? next - CHUNKS : oldest,
 	};
 	struct outlog_chunk chunk;
 	size_t have = 0, len, keep;

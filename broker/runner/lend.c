@@ -16,6 +16,7 @@
 #define SPARE 16		/* more than that goes back */
 #define BYTES_AHEAD (1024 * 1024)
 #define BYTES_SPARE (8 * 1024 * 1024)
+#define FILES_AHEAD (4 * 1024 * 1024)
 
 /* One request that waits; the attachment is not read meanwhile. */
 struct waiting {
@@ -46,6 +47,8 @@ in_use(const struct runner *runner, enum proto_budget budget)
 		return runner->handles;
 	case BUDGET_RETAINED_BYTES:
 		return outlog_pool_used();
+	case BUDGET_SPILLED_BYTES:
+		return runner->spill.used;
 	default:
 		return 0;
 	}
@@ -206,6 +209,10 @@ lend_told(struct runner *runner, const struct fields_LEASE *lease)
 			child_set_keep(child);
 		return;
 	}
+	if (lease->budget == BUDGET_SPILLED_BYTES) {
+		spill_lent(runner, lease->has_text);
+		return;
+	}
 	if (runner->waiting == NULL ||
 	    runner->waiting->budget != lease->budget)
 		return;
@@ -231,6 +238,7 @@ lend_recalled(struct runner *runner, enum proto_budget budget)
 	if (budget < BUDGET_COUNT)
 		give_back(runner, budget, in_use(runner, budget));
 	runner->bytes_asked = false;
+	runner->spill.refused = false;
 }
 
 void
@@ -243,6 +251,7 @@ lend_settle(struct runner *runner)
 		{ BUDGET_PROCESSES, AHEAD + 1, SPARE },
 		{ BUDGET_HANDLES, AHEAD + 1, SPARE },
 		{ BUDGET_RETAINED_BYTES, BYTES_AHEAD, BYTES_SPARE },
+		{ BUDGET_SPILLED_BYTES, BYTES_AHEAD, BYTES_SPARE },
 	};
 	uint64_t used, amount;
 	size_t i;
@@ -255,6 +264,7 @@ lend_settle(struct runner *runner)
 			    used + rows[i].keep);
 	}
 	runner->bytes_asked = false;
+	runner->spill.refused = false;
 }
 
 void
@@ -272,4 +282,21 @@ lend_output(struct runner *runner)
 	runner->bytes_asked = true;
 	want(runner, BUDGET_RETAINED_BYTES, (used > amount ? used : amount) +
 	    BYTES_AHEAD);
+}
+
+uint64_t
+lend_spilled(struct runner *runner)
+{
+	uint64_t amount = runner->amounts[BUDGET_SPILLED_BYTES];
+	struct spill *spill = &runner->spill;
+
+	if (amount == LEND_FREE)
+		return UINT64_MAX;
+	if (spill->used + BYTES_AHEAD > amount && !spill->asked &&
+	    !spill->refused) {
+		spill->asked = true;
+		want(runner, BUDGET_SPILLED_BYTES, spill->used +
+		    FILES_AHEAD);
+	}
+	return amount > spill->used ? amount - spill->used : 0;
 }

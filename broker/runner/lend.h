@@ -37,6 +37,12 @@ void lend_settle(struct runner *runner);
 /* More output is retained: ask for room before there is none. */
 void lend_output(struct runner *runner);
 
+/*
+ * The same for output in files; returns how many more bytes may be there now.
+ * The answer, if that was asked for, comes to spill_lent().
+ */
+uint64_t lend_spilled(struct runner *runner);
+
 /* What was put aside is nobody's any more. */
 void lend_forget(struct runner *runner);
 

@@ -42,15 +42,49 @@ losses_room(struct losses *losses)
 	return 0;
 }
 
-static void
-losses_remember(struct losses *losses)
+/* Where an entry for the number is or would be. */
+static size_t
+losses_place(const struct losses *losses, uint64_t seq)
 {
-	if (losses->count > 0 &&
-	    losses->entries[losses->count - 1].seq == losses->last)
+	size_t low = 0, high = losses->count, mid;
+
+	while (low < high) {
+		mid = (low + high) / 2;
+		if (losses->entries[mid].seq < seq)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+void
+losses_stop(struct losses *losses, uint64_t seq, uint64_t total)
+{
+	size_t i;
+
+	for (i = 0; i < LOSSES_STOPS; i++)
+		if (losses->stops[i].seq == seq)
+			return;
+	losses->stops[losses->stop] = (struct losses_entry){ seq, total };
+	losses->stop = (losses->stop + 1) % LOSSES_STOPS;
+}
+
+void
+losses_remember(struct losses *losses, uint64_t seq, uint64_t total)
+{
+	size_t i = losses_place(losses, seq);
+
+	if (i < losses->count && losses->entries[i].seq == seq)
 		return;
-	if (losses_room(losses) == 0)
-		losses->entries[losses->count++] = (struct losses_entry){
-			losses->last, losses->total };
+	if (losses_room(losses) == -1)
+		return;
+	/* Making room may have moved them. */
+	i = losses_place(losses, seq);
+	memmove(losses->entries + i + 1, losses->entries + i,
+	    (losses->count - i) * sizeof(*losses->entries));
+	losses->entries[i] = (struct losses_entry){ seq, total };
+	losses->count++;
 }
 
 void
@@ -59,34 +93,43 @@ losses_mark(struct losses *losses, uint64_t seq)
 	losses->mark = seq;
 	/* What it saw last may be gone already. */
 	if (losses->last != 0)
-		losses_remember(losses);
+		losses_remember(losses, losses->last, losses->total);
+}
+
+bool
+losses_marked(const struct losses *losses, uint64_t seq)
+{
+	return seq <= losses->mark && losses->mark - seq < LOSSES_MAX;
 }
 
 void
 losses_note(struct losses *losses, uint64_t seq, size_t len)
 {
+	losses_note_run(losses, seq, seq, len);
+}
+
+void
+losses_note_run(struct losses *losses, uint64_t first, uint64_t last,
+    uint64_t bytes)
+{
 	if (losses->first == 0)
-		losses->first = seq;
-	losses->last = seq;
-	losses->total += len;
-	if (seq <= losses->mark)
-		losses_remember(losses);
+		losses->first = first;
+	losses->last = last;
+	losses->total += bytes;
+	if (last <= losses->mark)
+		losses_remember(losses, last, losses->total);
 }
 
 static const struct losses_entry *
 losses_find(const struct losses *losses, uint64_t seq)
 {
-	size_t low = 0, high = losses->count, mid;
+	size_t i = losses_place(losses, seq);
 
-	while (low < high) {
-		mid = (low + high) / 2;
-		if (losses->entries[mid].seq == seq)
-			return &losses->entries[mid];
-		if (losses->entries[mid].seq < seq)
-			low = mid + 1;
-		else
-			high = mid;
-	}
+	if (i < losses->count && losses->entries[i].seq == seq)
+		return &losses->entries[i];
+	for (i = 0; i < LOSSES_STOPS; i++)
+		if (losses->stops[i].seq == seq)
+			return &losses->stops[i];
 	return NULL;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * libevent can look up names, which nothing here asks it to; but a static
- * image would carry all of the resolver for it.  These say no instead.
+ * image would carry all of the resolver for it.  These say no instead.  And a
+ * thread begins with a pointer to a resolver's state of its own.
  */
 #include "config.h"
 
@@ -9,6 +10,10 @@
 
 #include <netdb.h>
 #include <stddef.h>
+
+struct __res_state;
+extern __thread struct __res_state *__libc_resp;
+__thread struct __res_state *__libc_resp;
 
 int
 getaddrinfo(const char *restrict node, const char *restrict service,

@@ -3,60 +3,21 @@
  * Chunks lie one after the other in segments.  Segments start small and grow
  * with the output, so that a quiet process costs little; the largest ones
  * hold four full pipes.  An evicted segment is used again for new output.
+ * Readers are in outlog_read.c, what goes to a file in outlog_file.c.
  */
 #include "config.h"
-
-#include <sys/queue.h>
 
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/runner/losses.h"
-#include "broker/runner/outlog.h"
+#include "broker/runner/outlog_private.h"
 
 #define SEGMENT_MIN 1024
 #define SEGMENT_MAX (4 * (OUTLOG_CHUNK_MAX + sizeof(struct record)))
-/* Less room than this at a segment's end is not worth a large read. */
-#define ROOM_MIN 8192
 /* A whole segment may be evicted at once when the cap holds this many. */
 #define SEGMENTS_MANY 16
-
-struct record {
-	uint64_t seq;
-	uint32_t len;
-	uint8_t stream;
-	uint8_t bytes[];
-} __attribute__((aligned(8)));
-
-/*
- * "bytes" begins after 13 bytes of fields; rounding makes a record a multiple
- * of 8, so that the next one is aligned.
- */
-#define RECORD_HEAD offsetof(struct record, bytes)
-#define RECORD_SIZE(len) ((RECORD_HEAD + (len) + 7) & ~(size_t)7)
-
-struct segment {
-	STAILQ_ENTRY(segment) entry;
-	size_t size;		/* of "bytes" */
-	size_t start;		/* offset of the oldest record */
-	size_t end;		/* offset after the newest record */
-	uint64_t last;		/* number of the newest record */
-	uint8_t bytes[] __attribute__((aligned(8)));
-};
-
-struct outlog {
-	STAILQ_HEAD(, segment) segments;
-	size_t cap;
-	size_t used;
-	size_t memory;
-	uint64_t next_seq;
-	uint64_t keep;
-	uint64_t changes;	/* evictions, for cursors */
-	struct outlog_gap gap;
-	struct losses losses;
-};
 
 /* Of all logs. */
 static size_t pool_used, pool_limit = SIZE_MAX;
@@ -76,6 +37,7 @@ outlog_new(size_t cap)
 	log->cap = cap;
 	log->next_seq = 1;
 	log->keep = OUTLOG_KEEP_NOTHING;
+	spillmap_init(&log->map, 0);
 	return log;
 }
 
@@ -91,6 +53,8 @@ outlog_free(struct outlog *log)
 		free(segment);
 	}
 	outlog_trim();
+	outlog_unload(log);
+	spillmap_clear(&log->map);
 	pool_used -= log->used;
 	losses_clear(&log->losses);
 	free(log);
@@ -114,25 +78,26 @@ outlog_keep(struct outlog *log, uint64_t seq)
 	log->keep = seq;
 }
 
-static struct record *
-segment_record(const struct segment *segment, size_t offset)
-{
-	return (struct record *)(uintptr_t)(segment->bytes + offset);
-}
-
 static size_t
 record_cost(const struct record *record)
 {
 	return record->len + OUTLOG_CHUNK_COST;
 }
 
-/* The oldest segment holds nothing more; keep one like it for new output. */
-static void
+/* One like it is kept for new output. */
+void
 outlog_retire(struct outlog *log)
 {
 	struct segment *segment = STAILQ_FIRST(&log->segments);
 
 	STAILQ_REMOVE_HEAD(&log->segments, entry);
+	if (segment == log->writing) {
+		/* Whoever writes it still needs the memory. */
+		log->writing = NULL;
+		log->abandoned = segment;
+		spillmap_undo(&log->map);
+		return;
+	}
 	log->memory -= sizeof(*segment) + segment->size;
 	if (spare == NULL && segment->size >= OUTLOG_CHUNK_MAX)
 		spare = segment;
@@ -150,17 +115,24 @@ outlog_oldest(const struct outlog *log)
 	return segment_record(segment, segment->start);
 }
 
+void
+outlog_count_off(struct outlog *log, size_t cost)
+{
+	log->used -= cost;
+	pool_used -= cost;
+}
+
 static void
 outlog_evict(struct outlog *log, const struct record *record)
 {
 	struct segment *segment = STAILQ_FIRST(&log->segments);
 
-	log->used -= record_cost(record);
-	pool_used -= record_cost(record);
+	outlog_count_off(log, record_cost(record));
 	log->gap.chunks++;
 	log->gap.bytes += record->len;
 	losses_note(&log->losses, record->seq, record->len);
 	log->changes++;
+	segment->before += record->len;
 	segment->start += RECORD_SIZE(record->len);
 	if (segment->start == segment->end)
 		outlog_retire(log);
@@ -178,11 +150,7 @@ outlog_pool_limit(uint64_t limit)
 	pool_limit = limit < SIZE_MAX ? (size_t)limit : SIZE_MAX;
 }
 
-/*
- * What this log may retain: its own cap, or what it has and all logs together
- * still may.
- */
-static size_t
+size_t
 outlog_cap(const struct outlog *log)
 {
 	size_t others = pool_used - log->used;
@@ -213,6 +181,8 @@ outlog_possible_room(const struct outlog *log, size_t want)
 	size_t gain = 0, offset, room, cap = outlog_cap(log);
 
 	room = outlog_free_room(log, want);
+	if (outlog_writes(log) || outlog_last_in_file(log) >= log->keep)
+		return room;
 	STAILQ_FOREACH(segment, &log->segments, entry) {
 		offset = segment->start;
 		while (offset < segment->end && room < want) {
@@ -233,14 +203,31 @@ outlog_possible_room(const struct outlog *log, size_t want)
 	return room;
 }
 
+/* Whether the oldest there is could give way. */
+static bool
+outlog_evict_oldest(struct outlog *log)
+{
+	const struct extent *extent = TAILQ_FIRST(&log->map.extents);
+	const struct record *record;
+
+	if (extent != NULL && extent->written) {
+		if (extent->last >= log->keep)
+			return false;
+		outlog_evict_extent(log);
+		return true;
+	}
+	record = outlog_oldest(log);
+	if (record == NULL || record->seq >= log->keep)
+		return false;
+	outlog_evict(log, record);
+	return true;
+}
+
 static void
 outlog_make_room(struct outlog *log, size_t want)
 {
-	struct record *record;
-
-	while (outlog_free_room(log, want) < want &&
-	    (record = outlog_oldest(log)) != NULL && record->seq < log->keep)
-		outlog_evict(log, record);
+	while (outlog_free_room(log, want) < want && outlog_evict_oldest(log))
+		continue;
 }
 
 /* A segment with room for "want", twice as large as the one before it. */
@@ -270,6 +257,7 @@ outlog_grow(struct outlog *log, size_t want)
 	log->memory += sizeof(*segment) + segment->size;
 	segment->start = segment->end = 0;
 	segment->last = 0;
+	segment->before = log->total;
 	STAILQ_INSERT_TAIL(&log->segments, segment, entry);
 	return segment;
 }
@@ -304,7 +292,8 @@ outlog_recycle(struct outlog *log)
 	struct segment *oldest = STAILQ_FIRST(&log->segments);
 	size_t cap = outlog_cap(log);
 
-	if (oldest == NULL || spare != NULL ||
+	if (oldest == NULL || spare != NULL || outlog_writes(log) ||
+	    !TAILQ_EMPTY(&log->map.extents) ||
 	    log->memory + oldest->size <= cap ||
 	    oldest->size > cap / SEGMENTS_MANY ||
 	    oldest->last >= log->keep)
@@ -322,13 +311,16 @@ outlog_place(struct outlog *log, size_t want, size_t least, size_t *room)
 
 	possible = outlog_possible_room(log, want);
 	if (possible < least) {
+		log->pressed = true;
 		errno = EAGAIN;
 		return NULL;
 	}
 	want = possible;
-	outlog_make_room(log, want);
+	if (!outlog_writes(log))
+		outlog_make_room(log, want);
 	segment = STAILQ_LAST(&log->segments, segment, entry);
-	if (segment == NULL || segment_room(segment) < least) {
+	if (segment == NULL || segment == log->writing ||
+	    segment_room(segment) < least) {
 		if (segment != NULL)
 			outlog_shed(log, segment);
 		outlog_recycle(log);
@@ -345,8 +337,8 @@ outlog_reserve(struct outlog *log, size_t want, size_t *room)
 {
 	if (want > OUTLOG_CHUNK_MAX)
 		want = OUTLOG_CHUNK_MAX;
-	return outlog_place(log, want, want < ROOM_MIN ? want : ROOM_MIN,
-	    room);
+	return outlog_place(log, want, want < OUTLOG_ROOM_MIN ? want :
+	    OUTLOG_ROOM_MIN, room);
 }
 
 uint64_t
@@ -360,8 +352,11 @@ outlog_commit(struct outlog *log, uint8_t stream, size_t len)
 	record->seq = log->next_seq++;
 	record->len = (uint32_t)len;
 	record->stream = stream;
-	segment->last = record->seq;
+	/* What fills it up may be written to a file. */
+	memset(record->bytes + len, 0, RECORD_SIZE(len) - RECORD_HEAD - len);
+	segment->last = log->newest = record->seq;
 	segment->end += RECORD_SIZE(record->len);
+	log->total += len;
 	log->used += record_cost(record);
 	pool_used += record_cost(record);
 	return record->seq;
@@ -396,106 +391,6 @@ outlog_trim(void)
 {
 	free(spare);
 	spare = NULL;
-}
-
-/* Set the cursor on the first chunk at or after its number. */
-static void
-outlog_seek(const struct outlog *log, struct outlog_cursor *cursor)
-{
-	const struct segment *segment;
-	size_t offset;
-
-	cursor->changes = log->changes;
-	cursor->segment = NULL;
-	STAILQ_FOREACH(segment, &log->segments, entry)
-		if (segment->last >= cursor->seq)
-			break;
-	if (segment == NULL)
-		return;
-	offset = segment->start;
-	while (offset < segment->end &&
-	    segment_record(segment, offset)->seq < cursor->seq)
-		offset += RECORD_SIZE(segment_record(segment, offset)->len);
-	cursor->segment = segment;
-	cursor->offset = offset;
-}
-
-int
-outlog_next(const struct outlog *log, struct outlog_cursor *cursor,
-    struct outlog_chunk *chunk)
-{
-	const struct segment *segment;
-	const struct record *record;
-
-	if (cursor->segment == NULL || cursor->changes != log->changes)
-		outlog_seek(log, cursor);
-	segment = cursor->segment;
-	while (segment != NULL && cursor->offset == segment->end) {
-		if (STAILQ_NEXT(segment, entry) == NULL)
-			return -1;
-		segment = STAILQ_NEXT(segment, entry);
-		cursor->segment = segment;
-		cursor->offset = segment->start;
-	}
-	if (segment == NULL)
-		return -1;
-	record = segment_record(segment, cursor->offset);
-	chunk->seq = record->seq;
-	chunk->bytes = record->bytes;
-	chunk->len = record->len;
-	chunk->stream = record->stream;
-	cursor->offset += RECORD_SIZE(record->len);
-	cursor->seq = record->seq + 1;
-	return 0;
-}
-
-void
-outlog_select(const struct outlog *log, uint64_t after, uint64_t max,
-    struct outlog_span *span)
-{
-	struct outlog_cursor cursor = { 0 };
-	struct outlog_chunk chunk;
-	uint64_t last = 0;
-
-	memset(span, 0, sizeof(*span));
-	span->next_seq = log->next_seq;
-	if (after >= log->next_seq - 1)
-		return;
-	cursor.seq = after + 1;
-	while (outlog_next(log, &cursor, &chunk) == 0) {
-		if (span->count > 0 &&
-		    (chunk.len > max || span->bytes > max - chunk.len)) {
-			span->cut = 1;
-			span->next_seq = last + 1;
-			return;
-		}
-		if (span->count++ == 0)
-			span->first = chunk.seq;
-		span->bytes += chunk.len;
-		last = chunk.seq;
-	}
-}
-
-void
-outlog_gap(const struct outlog *log, struct outlog_gap *gap)
-{
-	const struct record *oldest = outlog_oldest(log);
-
-	*gap = log->gap;
-	gap->first_kept = oldest != NULL ? oldest->seq : log->next_seq;
-}
-
-void
-outlog_mark(struct outlog *log, uint64_t seq)
-{
-	losses_mark(&log->losses, seq);
-}
-
-int
-outlog_lost(const struct outlog *log, uint64_t after, uint64_t *last,
-    uint64_t *bytes)
-{
-	return losses_after(&log->losses, after, last, bytes);
 }
 
 size_t

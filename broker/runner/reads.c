@@ -26,12 +26,8 @@
 static int
 has_news(const struct child *child, uint64_t after)
 {
-	struct outlog_span span;
-
-	if (child->closed || (child->exited && child->exit_seq > after))
-		return 1;
-	outlog_select(child->log, after, 0, &span);
-	return span.count > 0;
+	return child->closed || (child->exited && child->exit_seq > after) ||
+	    outlog_newest(child->log) > after;
 }
 
 static void
@@ -84,12 +80,24 @@ child_let_go(struct child *child)
 
 static void
 answer_empty(struct attach *attach, const struct call *call,
-    struct child *child, uint64_t next_seq)
+    struct child *child, uint64_t after, uint64_t next_seq)
 {
 	struct fields_RG_RESULT result;
+	uint8_t gap[GAP_SIZE];
 
 	fill_result(child, next_seq, &result);
+	fill_gap(child, after, &result, gap);
 	attach_result(attach, call, MSG_GR_READ, &result);
+}
+
+/* The last part of an answer, or all of it, leaves. */
+static void
+answer_sent(struct attach *attach, struct child *child, uint64_t after,
+    const struct outlog_span *span)
+{
+	attach_sent(attach, child, child_answers(child, after, span->last),
+	    UNACKED_READ, span->bytes);
+	outlog_stop(child->log, span->last, span->end);
 }
 
 static void
@@ -162,7 +170,7 @@ answer_direct(struct attach *attach, const struct call *call,
 		fatalx("no memory for an answer");
 	n = 1 + gather(child, span, heads, iov + 1);
 	iov[0] = (struct iovec){ w.p, w.len };
-	attach_sent(attach, child, 0, UNACKED_READ, span->bytes);
+	answer_sent(attach, child, after, span);
 	link_sendv_now(attach->link, MSG_RG_RESULT, call->number, iov, n);
 	writer_clear(&w);
 }
@@ -187,7 +195,7 @@ answer_whole(struct attach *attach, const struct call *call,
 	fill_gap(child, after, &result, gap);
 	result.has_chunks = true;
 	result.chunks = (struct span){ w.p, w.len };
-	attach_sent(attach, child, 0, UNACKED_READ, span->bytes);
+	answer_sent(attach, child, after, span);
 	attach_result(attach, call, MSG_GR_READ, &result);
 	writer_clear(&w);
 }
@@ -206,18 +214,26 @@ bulk_message(struct attach *attach, uint16_t type,
 	link_send(attach->link, type, call->number, result);
 }
 
-/* What is told at the end is what was so at the beginning. */
+/*
+ * What is told at the end is what was so at the beginning.  How far an answer
+ * from a file goes shows on the way.
+ */
 static void
 bulk_begin(struct attach *attach, struct parked_read *read,
     const struct outlog_span *span)
 {
+	struct child *child = read->child;
+
 	attach->bulk = read;
 	attach->bulk_cursor = (struct outlog_cursor){ .seq = span->first };
-	attach->bulk_left = span->count;
-	fill_result(read->child, span->next_seq, &attach->bulk_result);
-	fill_gap(read->child, read->after, &attach->bulk_result,
-	    attach->bulk_gap);
-	child_set_keep(read->child);
+	attach->bulk_told = span->first - 1;
+	attach->bulk_some = false;
+	attach->bulk_to = span->absent ? outlog_newest(child->log) :
+	    span->last;
+	attach->bulk_left = read->max;
+	fill_result(child, span->next_seq, &attach->bulk_result);
+	fill_gap(child, read->after, &attach->bulk_result, attach->bulk_gap);
+	child_set_keep(child);
 	bulk_message(attach, MSG_RG_BULK_BEGIN, &attach->bulk_result);
 }
 
@@ -239,6 +255,8 @@ bulk_end(struct attach *attach)
 	struct parked_read *read = attach->bulk;
 
 	writer_clear(&part);
+	outlog_stop(read->child->log, attach->bulk_told,
+	    attach->bulk_cursor.end);
 	bulk_message(attach, MSG_RG_BULK_END, &attach->bulk_result);
 	attach->bulk = NULL;
 	attach_over(attach);
@@ -246,60 +264,148 @@ bulk_end(struct attach *attach)
 	read_free(read);
 }
 
+/* Whether the chunk is still part of the answer. */
+static bool
+bulk_takes(const struct attach *attach, const struct outlog_chunk *chunk)
+{
+	return chunk->seq <= attach->bulk_to &&
+	    (chunk->len <= attach->bulk_left || !attach->bulk_some);
+}
+
+/*
+ * Fill a part, with "*bytes".  Whether the answer goes on behind it, as
+ * outlog_next() says it: 0 or OUTLOG_ABSENT, or -1.
+ */
+static int
+bulk_fill(struct attach *attach, uint64_t *bytes)
+{
+	struct outlog_cursor cursor = attach->bulk_cursor;
+	const struct outlog *log = attach->bulk->child->log;
+	struct outlog_chunk chunk;
+	uint64_t count = 0, last, lost;
+	int found;
+
+	/* What was lost on the way must not be passed over. */
+	if (outlog_lost(log, attach->bulk_told, &last, &lost))
+		return -1;
+	while ((found = outlog_next(log, &cursor, &chunk)) == 0 &&
+	    bulk_takes(attach, &chunk)) {
+		if (!fits(++count, *bytes + chunk.len))
+			return 0;
+		put_chunk(&part, &chunk);
+		attach->bulk_cursor = cursor;
+		attach->bulk_told = chunk.seq;
+		attach->bulk_some = true;
+		attach->bulk_left -= chunk.len < attach->bulk_left ?
+		    chunk.len : attach->bulk_left;
+		*bytes += chunk.len;
+	}
+	/* Nothing is read from a file only to find that it is too much. */
+	if (found == OUTLOG_ABSENT && attach->bulk_left == 0)
+		return -1;
+	if (found != 0)
+		return attach->bulk_told < attach->bulk_to ? found : -1;
+	if (chunk.seq <= attach->bulk_to)
+		attach->bulk_result.next_seq = attach->bulk_told + 1;
+	return -1;
+}
+
+static void
+bulk_send(struct attach *attach, uint64_t bytes, bool last)
+{
+	struct parked_read *read = attach->bulk;
+	struct iovec iov = { part.p, part.len };
+
+	attach_sent(attach, read->child, child_answers(read->child,
+	    read->after, attach->bulk_told),
+	    last ? UNACKED_READ : UNACKED_PART, bytes);
+	attach_send_now(attach, MSG_RG_BULK_PART, read->call.number, &iov, 1);
+}
+
+/* Whether the answer waits for its output, or comes to an end without it. */
+static void
+bulk_absent(struct attach *attach)
+{
+	struct child *child = attach->bulk->child;
+
+	if (spill_load(child, attach->bulk_told + 1) == 0) {
+		attach->loading = child;
+		return;
+	}
+	attach->bulk_result.next_seq = attach->bulk_told + 1;
+	child_let_go(child);
+	bulk_end(attach);
+}
+
 static void
 bulk_part(struct attach *attach)
 {
-	struct outlog_cursor cursor = attach->bulk_cursor;
 	struct child *child = attach->bulk->child;
-	struct outlog_chunk chunk;
-	uint64_t bytes = 0, count = 0;
+	uint64_t bytes = 0;
 	size_t begun;
-	struct iovec iov;
+	int goes_on;
 
 	part.max = PROTO_EVENT_MAX;
 	writer_reset(&part);
 	begun = proto_begin(&part, TAG_CHUNKS);
-	while (attach->bulk_left > 0 &&
-	    outlog_next(child->log, &cursor, &chunk) == 0 &&
-	    fits(count + 1, bytes + chunk.len)) {
-		put_chunk(&part, &chunk);
-		attach->bulk_cursor = cursor;
-		attach->bulk_left--;
-		bytes += chunk.len;
-		count++;
-	}
+	goes_on = bulk_fill(attach, &bytes);
 	proto_end(&part, begun);
-	if (part.failed || count == 0)
+	if (part.failed || (bytes == 0 && goes_on == 0))
 		fatalx("a part of an answer cannot be made");
-	attach_sent(attach, child, 0, attach->bulk_left == 0 ? UNACKED_READ :
-	    UNACKED_NOTHING, bytes);
-	iov = (struct iovec){ part.p, part.len };
-	attach_send_now(attach, MSG_RG_BULK_PART, attach->bulk->call.number,
-	    &iov, 1);
-	child_set_keep(child);
-	if (attach->bulk_left == 0)
+	if (bytes > 0) {
+		bulk_send(attach, bytes, goes_on == -1);
+		child_set_keep(child);
+	}
+	if (goes_on == OUTLOG_ABSENT) {
+		bulk_absent(attach);
+	} else if (goes_on == -1) {
+		/* What ends it early is behind what it has. */
+		if (attach->bulk_told < attach->bulk_to)
+			attach->bulk_result.next_seq = attach->bulk_told + 1;
+		if (bytes == 0)
+			child_let_go(child);
 		bulk_end(attach);
+	}
+}
+
+/* Whether that is to be had from a file first; it is under way then. */
+static bool
+answer_loads(struct attach *attach, struct parked_read *read,
+    const struct outlog_span *span)
+{
+	if (!span->absent || span->count > 0 ||
+	    spill_load(read->child, read->after + 1) == -1)
+		return false;
+	attach->loading = read->child;
+	TAILQ_INSERT_HEAD(&attach->due, read, entry);
+	attach->ndue++;
+	return true;
 }
 
 /* "read" is consumed. */
 static void
 answer_due(struct attach *attach, struct parked_read *read)
 {
+	struct child *child = read->child;
 	struct outlog_span span;
 
-	outlog_select(read->child->log, read->after, read->max, &span);
+	/* What cannot be read is gone, and something else is the oldest. */
+	do {
+		outlog_select(child->log, read->after, read->max, &span);
+		if (answer_loads(attach, read, &span))
+			return;
+	} while (span.absent && span.count == 0);
 	if (span.count == 0) {
-		answer_empty(attach, &read->call, read->child, span.next_seq);
-		child_let_go(read->child);
-	} else if (!fits(span.count, span.bytes)) {
+		answer_empty(attach, &read->call, child, read->after,
+		    span.next_seq);
+		child_let_go(child);
+	} else if (span.absent || !fits(span.count, span.bytes)) {
 		bulk_begin(attach, read, &span);
 		return;
 	} else if (span.count <= DIRECT_CHUNKS && span.bytes >= DIRECT_MIN) {
-		answer_direct(attach, &read->call, read->child, read->after,
-		    &span);
+		answer_direct(attach, &read->call, child, read->after, &span);
 	} else {
-		answer_whole(attach, &read->call, read->child, read->after,
-		    &span);
+		answer_whole(attach, &read->call, child, read->after, &span);
 	}
 	read_free(read);
 }
@@ -309,7 +415,7 @@ reads_pump(struct attach *attach)
 {
 	struct parked_read *read;
 
-	while (attach_room(attach) > 0) {
+	while (attach_room(attach) > 0 && attach->loading == NULL) {
 		if (attach->bulk != NULL) {
 			bulk_part(attach);
 			continue;
@@ -321,6 +427,15 @@ reads_pump(struct attach *attach)
 		attach->ndue--;
 		answer_due(attach, read);
 	}
+}
+
+void
+reads_loaded(struct attach *attach, struct child *child)
+{
+	if (attach->loading != child)
+		return;
+	attach->loading = NULL;
+	attach_pump(attach);
 }
 
 /*
@@ -425,6 +540,7 @@ reads_ask(struct attach *attach, const struct call *call,
 {
 	struct parked_read *read = read_new(child, call, msg);
 
+	child_reads_on(child, msg->after_seq);
 	if (read == NULL) {
 		attach_error(attach, call, MSG_GR_READ, -32603,
 		    "out of memory");

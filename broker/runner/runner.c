@@ -58,8 +58,10 @@ mark_all(struct runner *runner)
 {
 	struct child *child;
 
-	TAILQ_FOREACH(child, &runner->children, entry)
+	TAILQ_FOREACH(child, &runner->children, entry) {
 		outlog_mark(child->log, outlog_next_seq(child->log) - 1);
+		child_on_detach(child);
+	}
 }
 
 void
@@ -95,6 +97,7 @@ runner_attach(struct runner *runner, int fd, uint64_t generation)
 	runner->attach = attach_new(runner, fd, generation);
 	TAILQ_FOREACH_SAFE(child, &runner->children, entry, next) {
 		child->acked = outlog_next_seq(child->log) - 1;
+		child_on_attach(child);
 		/* From here on the client can see it. */
 		child_delivered(child);
 	}
@@ -203,6 +206,7 @@ runner_free(struct runner *runner)
 	runner->attach = NULL;
 	while ((child = TAILQ_FIRST(&runner->children)) != NULL)
 		child_free(child);
+	spill_clear(runner);
 	chan_free(runner->broker);
 	event_free(runner->signals);
 	event_free(runner->pump);

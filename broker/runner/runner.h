@@ -29,6 +29,9 @@ struct child;
 struct exec_failure;
 struct exec_plan;
 struct runner;
+struct spill_op;
+struct spillio;
+struct spillio_file;
 struct starting;
 struct waiting;
 struct worker;
@@ -128,6 +131,17 @@ struct child {
 	uint64_t acked;			/* last number known to be delivered */
 	unsigned int refs;		/* keep the record, see child_unref() */
 	struct outlog *log;
+	/* Output in a file, see spill.c. */
+	struct spillio_file *file;	/* or NULL */
+	struct spill_op *writing, *loading;
+	uint64_t spill_used;		/* bytes there */
+	uint64_t file_retry_ms;		/* 0, or when to try it again */
+	bool spills;			/* what finds no room goes there */
+	/* What whoever is attached has to catch up with, see child.c. */
+	bool behind, asked;
+	uint64_t behind_to;		/* with all up to this number */
+	uint64_t answered;		/* so far by reads, without a hole */
+	uint64_t told;			/* the same, and it has arrived */
 	struct stream *streams[CHILD_STREAMS];
 	int in;				/* standard input, or -1 */
 	bool takes_input;
@@ -154,7 +168,8 @@ enum unacked_what {
 	UNACKED_NOTHING,
 	UNACKED_EVENT,
 	UNACKED_CLOSED,
-	UNACKED_READ
+	UNACKED_READ,
+	UNACKED_PART		/* of the answer to a read, not the last */
 };
 
 /* An event as it will be sent. */
@@ -189,9 +204,26 @@ struct attach {
 	/* The long answer of a read under way, if "bulk" is not NULL. */
 	struct parked_read *bulk;
 	struct outlog_cursor bulk_cursor;
-	size_t bulk_left;		/* chunks */
+	uint64_t bulk_told;		/* the last number in it so far */
+	uint64_t bulk_to;		/* none above this one */
+	uint64_t bulk_left;		/* bytes it may still have */
+	bool bulk_some;			/* it has a chunk */
+	struct child *loading;		/* its output has to be read first */
 	struct fields_RG_RESULT bulk_result;
 	uint8_t bulk_gap[GAP_SIZE];	/* what that points to */
+};
+
+/* Output in files. */
+struct spill {
+	struct spillio *io;		/* NULL: there is none */
+	struct event *event, *stall;
+	size_t pending;			/* operations under way */
+	uint64_t bytes;			/* that a process may have there */
+	uint64_t used;			/* that all of them have */
+	struct child *reader;		/* whose output was loaded last */
+	bool stuck;			/* it does not answer */
+	bool asked, refused;		/* more of the budget, see lend.h */
+	bool warned;
 };
 
 enum runner_phase {
@@ -216,6 +248,7 @@ struct runner {
 	LIST_HEAD(, leaving) leaving;	/* of them, killed; see leaving.c */
 	struct works works;		/* asked of workers, in order */
 	uint32_t work_numbers;
+	struct spill spill;
 	struct event *spare;		/* work has waited for a worker */
 	int signal_fd;
 	int null_fd;
@@ -290,6 +323,17 @@ void child_check_closed(struct child *child);
 void child_delivered(struct child *child);
 /* Set what the retained output must keep, after anything it hangs on. */
 void child_set_keep(struct child *child);
+/* Somebody has come, or whoever was there has gone. */
+void child_on_attach(struct child *child);
+void child_on_detach(struct child *child);
+/*
+ * A reader who has seen everything up to "after" is being sent what follows up
+ * to "last".  Returns what to tell child_told() when that has arrived.
+ */
+uint64_t child_answers(struct child *child, uint64_t after, uint64_t last);
+void child_told(struct child *child, uint64_t seq);
+/* Somebody reads on behind this number. */
+void child_reads_on(struct child *child, uint64_t after);
 void child_ref(struct child *child);
 void child_unref(struct child *child);
 
@@ -305,6 +349,24 @@ void stream_unblock(struct stream *stream);
 /* Let those who wait read, as far as the attachment takes it. */
 void stream_pump(struct runner *runner);
 void stream_pump_cb(int fd, short what, void *arg);
+
+/* spill.c: output in files. */
+/* At most "bytes" for each process (0: none); "directory" may be NULL. */
+void spill_init(struct runner *runner, uint64_t bytes, const char *directory);
+/* When there are no processes any more. */
+void spill_clear(struct runner *runner);
+/* A process begins with its log and ends before it. */
+void spill_open(struct child *child);
+void spill_forget(struct child *child);
+/* More may be there by now, or "refused". */
+void spill_lent(struct runner *runner, bool refused);
+/* Its output may be more than its memory takes by now. */
+void spill_pump(struct child *child);
+/*
+ * Have the output of number "seq" or the next in memory: 0, reads_loaded()
+ * follows; -1: it was evicted, or it is there.
+ */
+int spill_load(struct child *child, uint64_t seq);
 
 /* input.c: writes to standard input. */
 void input_write(struct attach *attach, const struct call *call,
@@ -332,6 +394,8 @@ void reads_refuse(struct child *child);
 /* Go on with what waits for room. */
 void reads_pump(struct attach *attach);
 void reads_drop(struct attach *attach);
+/* What was to be read from a file is in memory, or lost. */
+void reads_loaded(struct attach *attach, struct child *child);
 
 /* attach.c: the data socket. */
 struct attach *attach_new(struct runner *runner, int fd, uint64_t generation);

@@ -119,6 +119,8 @@ stream_committed(struct stream *stream, uint64_t seq, const uint8_t *bytes,
 	attach_output(child, &chunk);
 	lend_output(child->runner);
 	reads_wake(child);
+	if (child->spills)
+		spill_pump(child);
 }
 
 static enum turn
@@ -197,6 +199,8 @@ stream_take_turn(struct stream *stream, enum stream_state again)
 		stream_set_state(stream, STREAM_FULL);
 	else
 		stream_end(stream);
+	if (turn == TURN_FULL && stream->child->spills)
+		spill_pump(stream->child);
 	return turn;
 }
 

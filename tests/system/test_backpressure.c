@@ -353,7 +353,7 @@ int
 main(void)
 {
 	static const char *const args[] = { "--gateways", "1",
-		"--hold-ms", "300", NULL };
+		"--spill-bytes", "0", "--hold-ms", "300", NULL };
 	struct daemon *daemon = daemon_start(args);
 
 	if (tap_ok(daemon != NULL, "holdfastd runs")) {

@@ -488,7 +488,7 @@ int
 main(void)
 {
 	static const char *const args[] = { "--retain-bytes", "1048576",
-		"--hold-ms", "20", NULL };
+		"--spill-bytes", "0", "--hold-ms", "20", NULL };
 	struct daemon *daemon = daemon_start(args);
 	struct call *call = NULL;
 

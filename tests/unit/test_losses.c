@@ -79,3 +79,31 @@ Test(losses, there_is_a_bound)
 	cr_assert_eq(bytes, UINT64_MAX);
 	losses_clear(&losses);
 }
+
+Test(losses, where_readers_stop_is_known)
+{
+	uint64_t seq;
+
+	note(1, 10, 100);
+	for (seq = 11; seq < 11 + LOSSES_STOPS; seq++)
+		losses_stop(&losses, seq, 1000 + (seq - 10) * 7);
+	losses_stop(&losses, 12, 1014);
+	note(11, 40, 7);
+	for (seq = 11; seq < 11 + LOSSES_STOPS; seq++) {
+		losses_after(&losses, seq, &last, &bytes);
+		cr_assert_eq(bytes, (40 - seq) * 7);
+	}
+	/* The newest take the place of the oldest. */
+	losses_stop(&losses, 50, 1220);
+	losses_after(&losses, 11, &last, &bytes);
+	cr_assert_eq(bytes, UINT64_MAX);
+	/* What goes out of sight in no order is found in its place. */
+	losses_remember(&losses, 60, 1300);
+	losses_remember(&losses, 55, 1250);
+	note(41, 100, 10);
+	losses_after(&losses, 55, &last, &bytes);
+	cr_assert_eq(bytes, losses.total - 1250);
+	losses_after(&losses, 60, &last, &bytes);
+	cr_assert_eq(bytes, losses.total - 1300);
+	losses_clear(&losses);
+}

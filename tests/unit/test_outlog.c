@@ -351,3 +351,38 @@ Test(outlog, agrees_with_a_plain_model)
 		outlog_free(log);
 	}
 }
+
+/* All together may retain less than each of them. */
+Test(outlog, the_pool_is_for_all_logs)
+{
+	struct outlog *a, *b;
+	struct outlog_gap gap;
+	size_t before = outlog_pool_used();
+
+	cr_assert_eq(before, 0);
+	a = filled(1 << 20, 10, 1000);
+	cr_assert_eq(outlog_pool_used(), 10 * (1000 + OUTLOG_CHUNK_COST));
+	outlog_pool_limit(12 * (1000 + OUTLOG_CHUNK_COST));
+	b = filled(1 << 20, 5, 1000);
+	/* Who writes gives way itself, beyond what there is room for. */
+	outlog_gap(b, &gap);
+	cr_assert_eq(gap.chunks, 3);
+	cr_assert_eq(outlog_used(a), 10 * (1000 + OUTLOG_CHUNK_COST));
+	cr_assert_leq(outlog_pool_used(), 12 * (1000 + OUTLOG_CHUNK_COST));
+	/* A lower limit takes nothing away, but the newest is always kept. */
+	outlog_pool_limit(0);
+	cr_assert_eq(outlog_pool_used(), 12 * (1000 + OUTLOG_CHUNK_COST));
+	cr_assert_neq(outlog_append(b, STREAM, "x", 1), 0);
+	cr_assert_eq(outlog_used(b), 1 + OUTLOG_CHUNK_COST);
+	/* What must be kept makes the writer wait. */
+	outlog_keep(b, 0);
+	cr_assert_not(outlog_has_room(b, 1));
+	cr_assert_eq(outlog_append(b, STREAM, "x", 1), 0);
+	cr_assert_eq(errno, EAGAIN);
+	outlog_free(a);
+	cr_assert_eq(outlog_pool_used(), 1 + OUTLOG_CHUNK_COST);
+	outlog_pool_limit(UINT64_MAX);
+	cr_assert_neq(outlog_append(b, STREAM, "x", 1), 0);
+	outlog_free(b);
+	cr_assert_eq(outlog_pool_used(), 0);
+}

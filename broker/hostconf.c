@@ -121,6 +121,9 @@ host_new(const struct options *o, uid_t uid, struct conf_errors *errors)
 		if (o->cgroup_root[0] != '/')
 			host_wrong(&c, "cgroup-root", "must be an absolute "
 			    "path, not \"%.80s\"", o->cgroup_root);
+		if (strlen(o->cgroup_root) > HOST_PATH_MAX)
+			host_wrong(&c, "cgroup-root", "is longer than %d "
+			    "bytes", HOST_PATH_MAX);
 		host->cgroup_root = xstrdup(o->cgroup_root);
 	}
 	return host;

@@ -24,6 +24,10 @@ struct options;
 #define HOST_HASH_SIZE 32	/* bytes of a SHA-256 */
 #define HOST_SECRET_MIN 32	/* bytes of the secret of signed tokens */
 #define HOST_SECRET_MAX 4096
+/* Bytes of what a message to the broker has room for. */
+#define HOST_TEXT_MAX 1024	/* of an issuer or an audience */
+#define HOST_CLAIM_MAX 256	/* of a claim's name */
+#define HOST_PATH_MAX 4096
 
 /* A limit of setrlimit(2); UINT64_MAX: none. */
 struct host_rlimit {

@@ -91,9 +91,13 @@ take_secret(struct host_check *c, const char *path, const char *file,
 }
 
 static char *
-copy(const char *text)
+copy(struct host_check *c, const char *path, const char *text, size_t max)
 {
-	return text == NULL ? NULL : xstrdup(text);
+	if (text == NULL)
+		return NULL;
+	if (strlen(text) > max)
+		host_wrong(c, path, "is longer than %zu bytes", max);
+	return xstrdup(text);
 }
 
 void
@@ -105,9 +109,12 @@ host_take_signed(struct host_check *c)
 	if (keys->secret_file == NULL)
 		return;
 	take_secret(c, "signed-tokens.secret-file", keys->secret_file, 0);
-	host->issuer = copy(keys->issuer);
-	host->audience = copy(keys->audience);
-	host->claim = copy(keys->claim);
+	host->issuer = copy(c, "signed-tokens.issuer",
+	    keys->issuer, HOST_TEXT_MAX);
+	host->audience = copy(c, "signed-tokens.audience",
+	    keys->audience, HOST_TEXT_MAX);
+	host->claim = copy(c, "signed-tokens.tenant-claim",
+	    keys->claim, HOST_CLAIM_MAX);
 	host->skew_ms = keys->skew_seconds * 1000;
 }
 
@@ -186,8 +193,8 @@ take_bearer(struct host_check *c, const struct host_tenant *tenant)
 		return;
 	}
 	take_secret(c, "ws-shared-secret-file", o->ws_shared_secret_file, 1);
-	host->issuer = copy(o->ws_issuer);
-	host->audience = copy(o->ws_audience);
+	host->issuer = copy(c, "ws-issuer", o->ws_issuer, HOST_TEXT_MAX);
+	host->audience = copy(c, "ws-audience", o->ws_audience, HOST_TEXT_MAX);
 	host->skew_ms = 1000 * (o->ws_skew_seconds == CONF_UNSET ?
 	    OPTIONS_WS_SKEW_SECONDS : o->ws_skew_seconds);
 	host->tenant_for_all = tenant->number;

@@ -358,7 +358,8 @@ take_tenant(struct host_check *c, size_t number)
 	excess = m.tenant->name == NULL ? NULL : hostwire_excess(m.tenant);
 	if (excess != NULL)
 		host_wrong(c, at(&m, excess, path), "is more than fits a "
-		    "message (16384 bytes; 8192 for tokens and peers)");
+		    "message (16384 bytes; 8192 for tokens and peers, "
+		    "4096 for a path)");
 }
 
 void

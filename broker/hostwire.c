@@ -181,6 +181,14 @@ const char *
 hostwire_excess(const struct host_tenant *tenant)
 {
 	struct fields_SB_TENANT msg;
+	const struct {
+		const char *key, *text;
+	} texts[] = {
+		{ "shell", tenant->shell },
+		{ "home", tenant->home },
+		{ "directory", tenant->directory },
+		{ "temporary-directory", tenant->temporary },
+	};
 	struct writer w[LIST_COUNT], whole;
 	const char *key = NULL;
 	size_t i;
@@ -189,6 +197,9 @@ hostwire_excess(const struct host_tenant *tenant)
 	for (i = 0; i < LIST_COUNT; i++)
 		if (w[i].failed)
 			key = lists[i].key;
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (strlen(texts[i].text) > HOST_PATH_MAX)
+			key = texts[i].key;
 	if (key == NULL) {
 		fill_tenant(&msg, tenant, w);
 		writer_init(&whole, proto_row(MSG_SB_TENANT)->max);
@@ -224,7 +235,7 @@ send_listener(struct chan *chan, const struct host_listener *listener)
 	char url[LISTEN_URL_SIZE];
 	size_t i;
 
-	writer_init(&tenants, 16384);
+	writer_init(&tenants, 49152);
 	for (i = 0; i < listener->ntenants; i++) {
 		writer_put_u32(&tenants, sizeof(uint64_t));
 		writer_put_u64(&tenants, listener->tenants[i]);

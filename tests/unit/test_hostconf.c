@@ -332,6 +332,35 @@ Test(hostconf, what_does_not_go_together_is_refused,
 	}
 }
 
+Test(hostconf, what_no_message_has_room_for_is_refused, .init = setup,
+    .fini = teardown)
+{
+	static const struct {
+		const char *key;
+		size_t max;
+	} rows[] = {
+		{ "issuer", HOST_TEXT_MAX },
+		{ "audience", HOST_TEXT_MAX },
+		{ "tenant-claim", HOST_CLAIM_MAX },
+	};
+	char text[2048], value[HOST_TEXT_MAX + 2], secret[128];
+	size_t i, more;
+
+	strlcpy(secret, put("a", HEX, 0600), sizeof(secret));
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		for (more = 0; more < 2; more++) {
+			memset(value, 'x', rows[i].max + more);
+			value[rows[i].max + more] = '\0';
+			snprintf(text, sizeof(text), "{\"tenants\": [" TENANT
+			    "}], \"signed-tokens\": {\"secret-file\": "
+			    "\"%s\", \"%s\": \"%s\"}}", secret,
+			    rows[i].key, value);
+			cr_assert_eq(take(text), more, "%s: %s", rows[i].key,
+			    said);
+			forget();
+		}
+}
+
 Test(hostconf, secrets_are_kept_by_those_who_may, .init = setup,
     .fini = teardown)
 {

@@ -223,6 +223,32 @@ story_rotated(struct daemon *daemon)
 	tap_ok(is_sound(moved), "what was written before is sound");
 }
 
+/* With a configuration the file is opened again even if that is broken. */
+static void
+story_reloaded(void)
+{
+	static const char broken[] = "{\"tenants\": 1}";
+	struct daemon *daemon;
+	char conf[512];
+
+	unlink(trail);
+	unlink(moved);
+	snprintf(conf, sizeof(conf), "{\"listen\": \"ws://127.0.0.1:0\","
+	    "\"gateways\": 1, \"tenants\": [{\"name\": \"t\", "
+	    "\"user\": \"%u\", \"allow-root\": true}], "
+	    "\"audit\": {\"to\": \"file\", \"file\": \"%s\"}}",
+	    (unsigned int)geteuid(), trail);
+	daemon = daemon_start_conf(conf, 1);
+	if (!tap_ok(daemon != NULL, "a server with a configuration"))
+		return;
+	story_refused(daemon);
+	story_rotated(daemon);
+	tap_ok(daemon_reload(daemon, broken) == 0, "its file is broken");
+	story_rotated(daemon);
+	tap_ok(daemon_stop(daemon, AUDIT_MS) == 0, "it stops");
+	daemon_free(daemon, tap_failed() > 0);
+}
+
 int
 main(void)
 {
@@ -244,6 +270,7 @@ main(void)
 		tap_ok(is_sound(trail), "every line is sound");
 		daemon_free(daemon, tap_failed() > 0);
 	}
+	story_reloaded();
 	unlink(trail);
 	unlink(moved);
 	rmdir(dir);

@@ -282,18 +282,40 @@ launch_fail(const char *path, const char *failed, const struct launch_as *as)
 	_exit(127);
 }
 
+/* Returns 0, or -1 with errno. */
+static int
+launch_move(int cgroup)
+{
+	int fd = openat(cgroup, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+	int result, saved;
+
+	if (fd == -1)
+		return -1;
+	result = write(fd, "0", 1) == 1 ? 0 : -1;
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return result;
+}
+
 static void __attribute__((noreturn))
 launch_child(const char *path, const char *name, char *const env[],
-    int control, const struct launch_as *as)
+    int control, const struct launch_as *as, bool moves)
 {
 	const char *argv[] = { name, NULL };
 	const char *failed = "cannot set up";
+	int error;
 
 	launch_reset_signals();
 	role_restore();
+	error = moves && launch_move(as->cgroup) == -1 ? errno : 0;
 	/* Apart from our terminal: its Ctrl-C is an order to us alone. */
 	if (setsid() == -1 || launch_set_fds(control) == -1)
 		launch_fail(path, failed, as);
+	if (error != 0) {
+		errno = error;
+		launch_fail(path, "cannot enter the session's cgroup for", as);
+	}
 	failed = launch_become(as, path);
 	if (failed == NULL) {
 		failed = CANNOT_RUN;
@@ -302,28 +324,42 @@ launch_child(const char *path, const char *name, char *const env[],
 	launch_fail(path, failed, as);
 }
 
+static bool
+launch_is_unknown(int error)
+{
+	return error == ENOSYS || error == EINVAL || error == E2BIG ||
+	    error == EPERM;
+}
+
 /*
  * Being born in a cgroup costs nothing; to move there is a matter of an RCU
- * grace period, many milliseconds.  Where the kernel or a jail around us
- * does not know how, ours will do.
+ * grace period, many milliseconds.  That is for where the kernel or a jail
+ * around us does not know how.  Whom a cgroup has no room for is not started:
+ * elsewhere it would be without limits, with all its jobs.
  */
 static pid_t
-launch_fork(const struct launch_as *as)
+launch_fork(const struct launch_as *as, bool *moves)
 {
 	struct clone_args args = { .exit_signal = SIGCHLD };
-	pid_t pid = -1;
+	pid_t pid;
 
+	*moves = false;
 	if (as != NULL && as->cgroup != -1) {
 		args.flags |= CLONE_INTO_CGROUP;
 		args.cgroup = (uint64_t)as->cgroup;
 	}
 	if (as != NULL && (as->flags & TENANT_PRIVATE_PIDS) != 0)
 		args.flags |= CLONE_NEWPID;
-	if (args.flags != 0)
-		pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
-	if (pid != -1 || (args.flags & CLONE_NEWPID) != 0)
+	if (args.flags == 0)
+		return fork();
+	pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+	if (pid != -1 || as->cgroup == -1 || !launch_is_unknown(errno))
 		return pid;
-	return fork();
+	*moves = true;
+	args.flags &= ~(uint64_t)CLONE_INTO_CGROUP;
+	args.cgroup = 0;
+	return args.flags == 0 ? fork() :
+	    (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 }
 
 pid_t
@@ -331,14 +367,15 @@ launch(const char *path, const char *name, char *const env[], int control,
     const struct launch_as *as)
 {
 	sigset_t all, before;
+	bool moves;
 	pid_t pid;
 
 	/* A signal to the child must not run our handlers there. */
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &before);
-	pid = launch_fork(as);
+	pid = launch_fork(as, &moves);
 	if (pid == 0)
-		launch_child(path, name, env, control, as);
+		launch_child(path, name, env, control, as, moves);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	return pid;
 }

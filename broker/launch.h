@@ -25,7 +25,8 @@ struct launch_as {
 	unsigned int flags;	/* TENANT_ bits of proto.h */
 	const struct tenant_rlimit *rlimits;	/* see launch() */
 	size_t nrlimits;
-	int cgroup;		/* directory of its cgroup, or -1: ours */
+	int cgroup;		/* directory of its cgroup, or -1: ours; it runs
+				 * there or not at all */
 };
 
 /*

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -57,6 +58,33 @@ Test(launch, a_program_that_is_not_there_exits_with_127)
 	cr_assert_eq(waitpid(pid, &status, 0), pid);
 	cr_assert(WIFEXITED(status));
 	cr_assert_eq(WEXITSTATUS(status), 127);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+/* Elsewhere it would be without limits. */
+Test(launch, who_finds_no_place_in_its_cgroup_is_not_started)
+{
+	char *const none[] = { NULL };
+	struct launch_as as = {
+		.uid = geteuid(),
+		.gid = getegid(),
+		.cwd = "/",
+		.cgroup = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+	};
+	int pair[2], status;
+	pid_t pid;
+
+	cr_assert_neq(as.cgroup, -1);
+	cr_assert_eq(unix_pair(SOCK_SEQPACKET, pair), 0);
+	pid = launch("/bin/true", "true", none, pair[1], &as);
+	/* A kernel that knows no such birth starts what then fails to move. */
+	if (pid != -1) {
+		cr_assert_eq(waitpid(pid, &status, 0), pid);
+		cr_assert(WIFEXITED(status));
+		cr_assert_eq(WEXITSTATUS(status), 127);
+	}
+	close(as.cgroup);
 	close(pair[0]);
 	close(pair[1]);
 }

@@ -222,9 +222,12 @@ cgroup_is_empty(const struct cgroup_session *session)
 {
 	char text[256];
 
-	if (session->dir == -1 || cgroup_read(session->dir, "cgroup.events",
-		text, sizeof(text)) == -1)
+	if (session->dir == -1)
 		return 1;
+	/* What cannot be read for want of descriptors is not empty. */
+	if (cgroup_read(session->dir, "cgroup.events", text,
+		sizeof(text)) == -1)
+		return errno == ENOENT || errno == ENODEV;
 	return strstr(text, "populated 1") == NULL;
 }
 

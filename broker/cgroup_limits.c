@@ -94,17 +94,23 @@ would_kill(int dir, const char *name, const char *value)
 void
 cgroup_limit(int dir, struct span limits, const char *whose)
 {
+	static bool said;	/* it would be at every session */
 	char text[LIMIT_SIZE];
 	const char *value;
 	struct span item;
 
 	while (proto_list_next(&limits, &item)) {
 		if (!split(item, text, &value) ||
-		    would_kill(dir, text, value))
+		    would_kill(dir, text, value) ||
+		    cgroup_write(dir, text, value) == 0)
 			continue;
-		if (cgroup_write(dir, text, value) == -1)
+		if (!said)
+			log_warn("tenant %s: %s cannot be set to %s", whose,
+			    text, value);
+		else
 			log_debug("cgroup", "%s: %s to %s: %s", whose, value,
 			    text, strerror(errno));
+		said = true;
 	}
 }
 

@@ -104,6 +104,11 @@ run_on_hello(void *arg, const union proto_any *msg, struct chan_fds *fds)
 	struct session *session = run->session;
 
 	(void)fds;
+	/* Whoever has its channel now is not whom we started. */
+	if (run->pid == 0) {
+		run_lose(run, "its process has exited");
+		return;
+	}
 	if (proto_agree(msg->HELLO.version, msg->HELLO.oldest) == 0) {
 		run_lose(run, "it speaks another version");
 		return;
@@ -313,10 +318,20 @@ run_spawn(struct run *run)
 	return run->chan == NULL ? -1 : 0;
 }
 
-/* Without, what it leaves is found in another way. */
-static void
+static bool
+has_limits(const struct tenant *tenant)
+{
+	return tenant->cgroup_limits.len > 0 || tenant->session_limits.len > 0;
+}
+
+/*
+ * Without, what it leaves is found in another way; but who has limits that
+ * can be set here runs nothing without them.  0, or -1 with errno.
+ */
+static int
 make_cgroup(struct session *session, const char *name)
 {
+	const struct broker *broker = session->broker;
 	const struct tenant *tenant = session->tenant;
 	struct cgroup_plan plan = {
 		.tenant = tenant->name,
@@ -325,10 +340,13 @@ make_cgroup(struct session *session, const char *name)
 		.jobs = tenant->session_limits,
 	};
 
-	if (session->broker->cgroup != NULL &&
-	    cgroup_make(session->broker->cgroup, &plan, name,
-		&session->cgroup) == -1)
-		log_warn("no cgroup for session %s", name);
+	if (broker->cgroup == NULL || cgroup_make(broker->cgroup, &plan, name,
+		&session->cgroup) == 0)
+		return 0;
+	if (has_limits(tenant) || broker->order->host.require_cgroups)
+		return -1;
+	log_warn("no cgroup for session %s", name);
+	return 0;
 }
 
 static struct run *
@@ -361,11 +379,11 @@ run_start(struct session *session)
 
 	registry_runner(broker->registry, session_slot(session),
 	    REGISTRY_RUNNER_EVENT_START);
-	make_cgroup(session, ident_print(&record->id, text));
-	session->run = run_new(session);
+	if (make_cgroup(session, ident_print(&record->id, text)) == 0)
+		session->run = run_new(session);
 	if (session->run == NULL) {
-		unix_close(&data);
 		log_warn("runner of session %s", text);
+		unix_close(&data);
 		session_end(session, REGISTRY_REASON_RUNNER_FAILED, 0);
 		return;
 	}

@@ -36,6 +36,16 @@ set_log(const struct fields_SB_CONFIG *config)
 			log_topic(xstrdup(name));
 }
 
+/* Whether a limit of the tenant cannot be set here: its file's name. */
+static bool
+lacks(const struct broker *broker, const struct tenant *tenant, char *file,
+    size_t size)
+{
+	return cgroup_lacks(broker->cgroup, tenant->cgroup_limits, file,
+	    size) || cgroup_lacks(broker->cgroup, tenant->session_limits, file,
+	    size);
+}
+
 /* Limits that cannot be set are told once, by their first, or are the end. */
 static void
 check_limits(const struct broker *broker)
@@ -46,10 +56,7 @@ check_limits(const struct broker *broker)
 
 	(void)cgroup_controllers(broker->cgroup, &why);
 	TAILQ_FOREACH(tenant, &broker->order->tenants, entry) {
-		if (!cgroup_lacks(broker->cgroup, tenant->cgroup_limits, file,
-			sizeof(file)) &&
-		    !cgroup_lacks(broker->cgroup, tenant->session_limits,
-			file, sizeof(file)))
+		if (!lacks(broker, tenant, file, sizeof(file)))
 			continue;
 		if (broker->order->host.require_cgroups)
 			fatalx("tenant %s: no cgroup controller for %s",
@@ -58,6 +65,20 @@ check_limits(const struct broker *broker)
 			  "has no such limits", tenant->name, file,
 		    why != NULL ? why : "the host has none");
 	}
+}
+
+/* For an order that comes later, which then is not taken. */
+static bool
+lacks_required(const struct broker *broker, const struct order *order)
+{
+	const struct tenant *tenant;
+	char file[64];
+
+	if (order->host.require_cgroups)
+		TAILQ_FOREACH(tenant, &order->tenants, entry)
+			if (lacks(broker, tenant, file, sizeof(file)))
+				return true;
+	return false;
 }
 
 static void
@@ -188,6 +209,9 @@ check_staged(struct broker *broker, uint64_t count)
 	    !broker_can_follow(broker, broker->staged))
 		return "a tenant needs privileges that were given up at the "
 		       "start: restart holdfastd";
+	if (wrong == NULL && broker->order != NULL &&
+	    lacks_required(broker, broker->staged))
+		return "there is no cgroup controller for a tenant's limits";
 	return wrong;
 }
 

@@ -32,6 +32,7 @@ struct bench_tenant {
 	uint64_t number;
 	uid_t uid;
 	bool no_peer;		/* its user is not admitted for being it */
+	bool limited;		/* by what no host has a controller for */
 	const uint8_t *tokens[BENCH_TOKENS];	/* hashes; NULL: no more */
 };
 
@@ -47,6 +48,7 @@ struct bench_order {
 	uint64_t ttl_ms;	/* 0: long; 1: at once */
 	const char *secret;	/* of signed tokens, or NULL */
 	const char *claim;	/* or NULL */
+	bool require_cgroups;
 	struct bench_listener listeners[BENCH_LISTENERS];
 	struct bench_tenant tenants[BENCH_TENANTS];
 };

@@ -43,6 +43,8 @@ send_host(struct bench *b, const struct bench_order *order)
 		.max_processes = 16,
 		.has_secret = order->secret != NULL,
 		.has_claim = order->claim != NULL,
+		.require_cgroups = order->require_cgroups,
+		.has_require_cgroups = true,
 	};
 
 	if (host.has_secret)
@@ -75,7 +77,8 @@ send_listener(struct bench *b, const struct bench_listener *listener)
 static void
 send_tenant(struct bench *b, const struct bench_tenant *tenant)
 {
-	struct writer groups, uids, tokens;
+	static const char limit[] = "none.max\0" "1";
+	struct writer groups, uids, tokens, limits;
 	struct fields_SB_TENANT msg = {
 		.tenant = tenant->number,
 		.tenant_name = span_str(tenant->name),
@@ -93,6 +96,12 @@ send_tenant(struct bench *b, const struct bench_tenant *tenant)
 	writer_init(&groups, 4096);
 	writer_init(&uids, 4096);
 	writer_init(&tokens, 4096);
+	writer_init(&limits, 4096);
+	if (tenant->limited)
+		proto_list_add(&limits, (struct span){ (const uint8_t *)limit,
+		    sizeof(limit) - 1 });
+	msg.has_cgroup_limits = tenant->limited;
+	msg.cgroup_limits = written(&limits);
 	if (!tenant->no_peer)
 		put_id(&uids, tenant->uid);
 	for (i = 0; i < BENCH_TOKENS && tenant->tokens[i] != NULL; i++)
@@ -105,6 +114,7 @@ send_tenant(struct bench *b, const struct bench_tenant *tenant)
 	writer_clear(&groups);
 	writer_clear(&uids);
 	writer_clear(&tokens);
+	writer_clear(&limits);
 }
 
 void

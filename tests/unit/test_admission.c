@@ -185,6 +185,17 @@ Test(admission, a_wrong_order_changes_nothing)
 	wrong.tenants[1].tokens[0] = alice_hash;
 	bench_reorder(&b, &wrong);
 	cr_assert(b.msg.BS_TAKEN.has_text);
+	/* Limits that are required and cannot be set. */
+	wrong = order;
+	wrong.count = 3;
+	wrong.require_cgroups = true;
+	wrong.tenants[1].limited = true;
+	bench_reorder(&b, &wrong);
+	cr_assert(b.msg.BS_TAKEN.has_text);
+	wrong.count = 4;
+	wrong.tenants[1].limited = false;
+	bench_reorder(&b, &wrong);
+	cr_assert(!b.msg.BS_TAKEN.has_text);
 	bench_let_in(&b, gate, listener, 1, "Bearer bob's");
 	bench_stop(&b);
 }

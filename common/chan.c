@@ -43,6 +43,7 @@ struct chan {
 	int fd;
 	enum proto_role self, peer;
 	enum proto_phase phase;
+	size_t most_fds;	/* that are looked at in one packet */
 	uint32_t version;	/* the peer's */
 	const struct chan_ops *ops;
 	void *arg;
@@ -221,7 +222,7 @@ chan_receive(struct chan *chan)
 {
 	/* Shared: handlers never receive, and borrow only while they run. */
 	static uint8_t bytes[PACKET_MAX];
-	struct chan_fds fds = { .count = PROTO_CONTROL_FDS };
+	struct chan_fds fds = { .count = chan->most_fds };
 	ssize_t n;
 
 	n = fdpass_recv(chan->fd, bytes, sizeof(bytes), fds.fd, &fds.count);
@@ -363,6 +364,21 @@ chan_send(struct chan *chan, uint16_t type, const void *msg, const int *fds,
 	return sent == 1 ? 0 : -1;
 }
 
+/* Whether there is any message of the peer's with descriptors. */
+static bool
+chan_takes_fds(enum proto_role self, enum proto_role peer)
+{
+	const struct proto_row *rows;
+	size_t count, i;
+
+	rows = proto_rows(&count);
+	for (i = 0; i < count; i++)
+		if (rows[i].from == peer && rows[i].to == self &&
+		    rows[i].fdmax > 0)
+			return true;
+	return false;
+}
+
 struct chan *
 chan_new(struct event_base *base, int fd, enum proto_role self,
     enum proto_role peer, const struct chan_ops *ops, void *arg)
@@ -379,6 +395,7 @@ chan_new(struct event_base *base, int fd, enum proto_role self,
 		.self = self,
 		.peer = peer,
 		.phase = PHASE_START,
+		.most_fds = chan_takes_fds(self, peer) ? PROTO_CONTROL_FDS : 0,
 		.ops = ops,
 		.arg = arg,
 	};

@@ -74,8 +74,8 @@ fdpass_recv(int sock, void *buf, size_t size, int *fds, size_t *nfds)
 	struct msghdr msg = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
-		.msg_control = control.bytes,
-		.msg_controllen = sizeof(control.bytes),
+		.msg_control = *nfds == 0 ? NULL : control.bytes,
+		.msg_controllen = *nfds == 0 ? 0 : sizeof(control.bytes),
 	};
 	int got[FDPASS_MAX];
 	size_t i, count;

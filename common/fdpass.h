@@ -22,7 +22,8 @@ ssize_t fdpass_send(int sock, const struct iovec *iov, int niov,
  * Receive one packet into "buf".  At most "*nfds" descriptors go to "fds",
  * close-on-exec, and are the caller's; "*nfds" becomes their number.  When
  * more came, or data or descriptors were cut off, all are closed and -1 comes
- * back with EMSGSIZE.  Returns the bytes received, 0 at the end of the
+ * back with EMSGSIZE.  With "*nfds" 0 none is ever ours, not even to close:
+ * close(2) waits for whoever serves a file (a FUSE daemon of the sender's).  Returns the bytes received, 0 at the end of the
  * connection, or -1 with errno as recvmsg(2); never blocks.
  */
 ssize_t fdpass_recv(int sock, void *buf, size_t size, int *fds, size_t *nfds);

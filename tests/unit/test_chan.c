@@ -367,3 +367,21 @@ Test(chan, read_one_says_why_it_failed)
 	    1000, buf, &got, &fds, &reason), -1);
 	cr_assert_str_eq(reason, "closed by the peer");
 }
+
+/* To close one could take as long as whoever serves the file likes. */
+Test(chan, from_whom_none_is_due_no_descriptor_is_taken)
+{
+	uint8_t bytes[64] = { 0 };
+	struct iovec iov = { bytes, sizeof(bytes) };
+	struct chan *runner;
+	int pair[2];
+
+	cr_assert_eq(unix_pair(SOCK_SEQPACKET, pair), 0);
+	runner = chan_new(base, pair[0], ROLE_BROKER, ROLE_RUNNER, &ops,
+	    NULL);
+	cr_assert_not_null(runner);
+	cr_assert_gt(fdpass_send(pair[1], &iov, 1, &peer, 1), 0);
+	expect_lost("packet or descriptors too many");
+	chan_free(runner);
+	close(pair[1]);
+}

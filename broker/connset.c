@@ -6,22 +6,34 @@
 #include <string.h>
 
 #include "broker/connset.h"
+#include "common/ident.h"
 
 /*
- * Handles that share a chain cost only the gateway that chose them: it is
- * slowed by its own doing, the chain being bounded.
+ * The keys are secret, so that no gateway can choose handles that share a
+ * chain: to walk it would hold up all that the broker serves.
  */
 static uint64_t
-hash_handle(uint64_t handle)
+hash_handle(const struct connset *set, uint64_t handle)
 {
-	handle *= 0x9e3779b97f4a7c15U;
-	return handle ^ handle >> 32;
+	size_t i;
+
+	for (i = 0; i < sizeof(set->keys) / sizeof(set->keys[0]); i++) {
+		handle ^= set->keys[i];
+		handle ^= handle >> 32;
+		handle *= 0x9e3779b97f4a7c15U;
+		handle ^= handle >> 29;
+	}
+	return handle;
 }
 
 int
 connset_init(struct connset *set)
 {
+	struct ident key;
+
 	memset(set, 0, sizeof(*set));
+	ident_make(&key);
+	memcpy(set->keys, key.bytes, sizeof(set->keys));
 	set->conns = calloc(CONNSET_MAX, sizeof(*set->conns));
 	set->free_places = calloc(CONNSET_MAX, sizeof(*set->free_places));
 	if (set->conns != NULL && set->free_places != NULL &&
@@ -43,7 +55,7 @@ connset_clear(struct connset *set)
 struct conn *
 connset_find(const struct connset *set, uint64_t handle)
 {
-	uint32_t place = slotmap_first(&set->by_handle, hash_handle(handle));
+	uint32_t place = slotmap_first(&set->by_handle, hash_handle(set, handle));
 
 	while (place != SLOT_NONE && set->conns[place].handle != handle)
 		place = slotmap_next(&set->by_handle, place);
@@ -65,7 +77,7 @@ connset_add(struct connset *set, uint64_t handle)
 	conn = &set->conns[place];
 	memset(conn, 0, sizeof(*conn));
 	conn->handle = handle;
-	slotmap_add(&set->by_handle, hash_handle(handle), place);
+	slotmap_add(&set->by_handle, hash_handle(set, handle), place);
 	return conn;
 }
 
@@ -88,6 +100,6 @@ connset_remove(struct connset *set, uint64_t handle)
 		return;
 	conn->state = CONN_REMOVED;
 	place = (uint32_t)(conn - set->conns);
-	slotmap_remove(&set->by_handle, hash_handle(handle), place);
+	slotmap_remove(&set->by_handle, hash_handle(set, handle), place);
 	set->free_places[set->free_count++] = place;
 }

@@ -42,6 +42,7 @@ struct connset {
 	uint32_t free_count;
 	uint32_t used;		/* places that have ever been taken */
 	struct slotmap by_handle;
+	uint64_t keys[2];	/* of its hash */
 };
 
 /* 0, or -1 with errno ENOMEM and nothing held. */

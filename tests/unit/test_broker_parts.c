@@ -43,6 +43,40 @@ Test(connset, what_is_added_is_found_until_it_is_removed)
 	connset_clear(&set);
 }
 
+static uint32_t
+longest_chain(const struct connset *set)
+{
+	uint32_t head, place, length, longest = 0;
+
+	for (head = 0; head <= set->by_handle.mask; head++) {
+		length = 0;
+		for (place = set->by_handle.heads[head]; place != 0;
+		    place = set->by_handle.nexts[place - 1])
+			length++;
+		if (length > longest)
+			longest = length;
+	}
+	return longest;
+}
+
+/* As many gateways' handles would be, were chains short by luck alone. */
+Test(connset, chosen_handles_share_no_chain)
+{
+	static const unsigned int shifts[] = { 0, 15, 16, 32, 47, 49 };
+	struct connset set;
+	uint64_t handle;
+	size_t i;
+
+	for (i = 0; i < sizeof(shifts) / sizeof(shifts[0]); i++) {
+		cr_assert_eq(connset_init(&set), 0);
+		for (handle = 0; handle < CONNSET_MAX; handle++)
+			cr_assert_not_null(connset_add(&set,
+			    handle << shifts[i]));
+		cr_expect_lt(longest_chain(&set), 32, "%u", shifts[i]);
+		connset_clear(&set);
+	}
+}
+
 Test(connset, it_is_bounded_and_its_places_are_used_again)
 {
 	struct connset set;

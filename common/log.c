@@ -93,6 +93,15 @@ log_emit(enum log_level level, const char *text)
 	}
 }
 
+/* What others chose may be in it: no line of theirs, nothing for a terminal. */
+static void
+log_tame(char *text)
+{
+	for (; *text != '\0'; text++)
+		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			*text = '?';
+}
+
 static void __attribute__((format(printf, 3, 0)))
 log_vwrite(enum log_level level, int error, const char *fmt, va_list ap)
 {
@@ -109,6 +118,7 @@ log_vwrite(enum log_level level, int error, const char *fmt, va_list ap)
 	if (error != 0)
 		snprintf(text + used, sizeof(text) - used, ": %s",
 		    strerror(error));
+	log_tame(text);
 	log_emit(level, text);
 	errno = saved;
 }

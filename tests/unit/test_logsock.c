@@ -147,3 +147,22 @@ Test(logsock, a_lost_log_ends_no_gateway)
 	cr_assert(WIFEXITED(status), "signal %d", WTERMSIG(status));
 	cr_assert_eq(WEXITSTATUS(status), 0);
 }
+
+static char heard[256];
+
+static void
+hear(enum log_level level, const char *text)
+{
+	(void)level;
+	snprintf(heard, sizeof(heard), "%s", text);
+}
+
+/* What others chose makes no line of its own and moves no cursor. */
+Test(logsock, what_others_chose_is_tamed)
+{
+	log_set_hook(hear);
+	log_warnx("runner: %s", "x\nholdfastd[1]: \033[2Jgone\177\t\xc3\xa9");
+	log_set_hook(NULL);
+	cr_assert_str_eq(heard,
+	    "runner: x?holdfastd[1]: ?[2Jgone??\xc3\xa9");
+}

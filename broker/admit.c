@@ -133,18 +133,23 @@ find_listener(const struct order *order, const struct source *source)
 	return NULL;
 }
 
-/* Whose failures and waits these are: of a user where there is one to see. */
+/*
+ * Whose failures and waits these are: of a user where there is one to see.
+ * What one gateway says of somebody does not count at another's listeners.
+ */
 static struct penalty_source
 source_of(const struct visit *visit)
 {
 	const struct source *source = &visit->source;
+	struct penalty_source whose = penalty_of_end(&source->client);
 	uid_t uid = source->uid;
 
 	if (source->is_local || (peeruid_end_is_loopback(&source->client) &&
 	    peeruid_ask(visit->broker->peeruid, visit->fd,
 		&visit->listener->end, 1, &uid) == PEERUID_OK))
-		return penalty_of_uid(uid);
-	return penalty_of_end(&source->client);
+		whose = penalty_of_uid(uid);
+	whose.pool = (uint8_t)visit->listener->pool;
+	return whose;
 }
 
 static uint64_t

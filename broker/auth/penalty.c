@@ -71,7 +71,8 @@ set_of(const struct penalty *penalty, const struct penalty_source *source)
 	memcpy(&word, source->bytes, sizeof(word));
 	hash = (hash ^ word) * 0x9e3779b97f4a7c15U;
 	hash ^= hash >> 32;
-	hash = (hash ^ source->kind) * 0x9e3779b97f4a7c15U;
+	hash = (hash ^ source->kind ^ (uint64_t)source->pool << 8) *
+	    0x9e3779b97f4a7c15U;
 	return (size_t)(hash >> 40) % PENALTY_SETS;
 }
 
@@ -79,6 +80,7 @@ static bool
 is_source(const struct entry *entry, const struct penalty_source *source)
 {
 	return entry->failures > 0 && entry->source.kind == source->kind &&
+	    entry->source.pool == source->pool &&
 	    memcmp(entry->source.bytes, source->bytes,
 		sizeof(source->bytes)) == 0;
 }

@@ -25,6 +25,7 @@
 /* Who is meant: comparable by memcmp(3). */
 struct penalty_source {
 	uint8_t kind;
+	uint8_t pool;	/* of gateways; the caller's to set */
 	uint8_t bytes[8];
 };
 

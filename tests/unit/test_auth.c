@@ -551,6 +551,9 @@ Test(penalty, a_source_is_an_address_or_a_network_or_a_user)
 	for (i = 0; i < N(others); i++)
 		cr_expect_eq(penalty_wait(penalty, &others[i], 0), 0, "%zu",
 		    i);
+	/* Other gateways hear nothing of it. */
+	same.pool = 1;
+	cr_assert_eq(penalty_wait(penalty, &same, 0), 0);
 	penalty_free(penalty);
 }
 

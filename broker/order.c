@@ -8,6 +8,7 @@
 
 #include "broker/listen.h"
 #include "broker/order.h"
+#include "common/log.h"
 #include "common/xmalloc.h"
 
 #define KNOWN_ADMISSION \
@@ -284,15 +285,40 @@ gather_tokens(struct order *order)
 }
 
 static void
+put_rule(struct writer *w, const void *bytes, size_t len)
+{
+	proto_list_add(w, (struct span){ bytes, len });
+}
+
+static void
+put_text(struct writer *w, const char *text)
+{
+	put_rule(w, text == NULL ? "" : text, text == NULL ? 0 :
+	    strlen(text) + 1);
+}
+
+/* Who was let in by other rules has to show a token again. */
+static void
 set_signer(struct order *order)
 {
 	const struct order_host *host = &order->host;
 	uint8_t hash[TOKEN_HASH_SIZE];
+	struct writer w;
 
 	if (host->secret == NULL)
 		return;
-	token_hash((struct span){ host->secret, host->secret_len }, hash);
+	writer_init(&w, 65536);
+	put_rule(&w, host->secret, host->secret_len);
+	put_text(&w, host->issuer);
+	put_text(&w, host->audience);
+	put_text(&w, host->claim);
+	put_rule(&w, &host->tenant_for_all, sizeof(host->tenant_for_all));
+	if (w.failed)
+		fatalx("out of memory");
+	token_hash((struct span){ w.p, w.len }, hash);
 	memcpy(&order->signer, hash, sizeof(order->signer));
+	explicit_bzero(w.p, w.len);
+	writer_clear(&w);
 }
 
 const char *

@@ -62,7 +62,7 @@ struct order {
 	size_t ntenants;
 	struct token *tokens;	/* of all tenants, for token_find() */
 	size_t ntokens;
-	uint64_t signer;	/* tells secrets of signed tokens apart */
+	uint64_t signer;	/* tells rules for signed tokens apart */
 };
 
 /*

@@ -561,3 +561,39 @@ Test(order, a_removed_tenant_stays_for_its_sessions_and_lets_nobody_in)
 	cr_assert_null(order_tenant(now, ALICE));
 	order_free(now);
 }
+
+/* Who was let in by other rules is not let in by these. */
+Test(order, a_signer_is_all_that_a_signed_token_is_judged_by)
+{
+	struct fields_SB_HOST hosts[6];
+	uint64_t signers[6];
+	struct order *order;
+	size_t i, j;
+
+	for (i = 0; i < 6; i++) {
+		hosts[i] = plain_host;
+		hosts[i].has_secret = true;
+		hosts[i].secret = span_str("01234567890123456789012345678901");
+	}
+	hosts[1].secret = span_str("01234567890123456789012345678902");
+	hosts[2].has_issuer = true;
+	hosts[2].issuer = span_str("it");
+	hosts[3].has_audience = true;
+	hosts[3].audience = span_str("it");
+	hosts[4].has_claim = true;
+	hosts[4].claim = span_str("it");
+	hosts[5].tenant_for_all = 1;
+	for (i = 0; i < 6; i++) {
+		order = start(&hosts[i]);
+		add_tenant(order, 1, "alice", 1, 1);
+		cr_assert_null(order_finish(order));
+		signers[i] = order->signer;
+		order_free(order);
+		for (j = 0; j < i; j++)
+			cr_expect_neq(signers[i], signers[j], "%zu %zu", i, j);
+	}
+	order = start(&hosts[4]);
+	cr_assert_null(order_finish(order));
+	cr_assert_eq(order->signer, signers[4]);
+	order_free(order);
+}

@@ -18,7 +18,7 @@
 static int
 check(const char *path, const struct stat *st, char why[AUDITFILE_WHY])
 {
-	if (!S_ISREG(st->st_mode))
+	if (!S_ISREG(st->st_mode) && !S_ISFIFO(st->st_mode))
 		return 0;
 	if (st->st_uid != geteuid()) {
 		snprintf(why, AUDITFILE_WHY, "%.200s belongs to user %u; "

@@ -429,7 +429,7 @@ Test(auditfile, only_a_file_of_ours_and_nobody_elses, .init = setup,
 	char why[AUDITFILE_WHY], link_path[80];
 	struct stat st;
 	size_t i;
-	int fd;
+	int fd, reader;
 
 	fd = auditfile_open(path, why);
 	cr_assert_neq(fd, -1);
@@ -455,5 +455,14 @@ Test(auditfile, only_a_file_of_ours_and_nobody_elses, .init = setup,
 	cr_assert_eq(mkfifo(link_path, 0600), 0);
 	cr_assert_eq(auditfile_open(link_path, why), -1);
 	cr_assert_not_null(strstr(why, "nobody reads"));
+	reader = open(link_path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	fd = auditfile_open(link_path, why);
+	cr_assert_neq(fd, -1);
+	close(fd);
+	/* Whoever may read it could be its reader. */
+	cr_assert_eq(chmod(link_path, 0644), 0);
+	cr_assert_eq(auditfile_open(link_path, why), -1);
+	cr_assert_not_null(strstr(why, "chmod 600"));
+	close(reader);
 	unlink(link_path);
 }

@@ -209,6 +209,12 @@ role_become(uid_t uid, gid_t gid, const gid_t *groups, size_t ngroups)
 	if (setgroups(ngroups, groups) == -1 ||
 	    setresgid(gid, gid, gid) == -1 || setresuid(uid, uid, uid) == -1)
 		return -1;
+	/*
+	 * With fs.suid_dumpable(5) other than 0 we are not what we were: our
+	 * memory, secrets in it, would be that user's to look into.
+	 */
+	if (prctl(PR_SET_DUMPABLE, 0) == -1)
+		return -1;
 	if (!ids_are(uid, gid) || way_back(uid, gid)) {
 		errno = EPERM;
 		return -1;

@@ -97,6 +97,43 @@ host_needs_tls(const struct host *host, unsigned int pool)
 	return 0;
 }
 
+/* A job can end whatever runs as its user. */
+static void
+warn_of_pool(const struct host *host, const struct host_tenant *tenant)
+{
+	size_t i;
+
+	for (i = 0; i < host->npools; i++)
+		if (host->pools[i].drop &&
+		    host->pools[i].uid == tenant->uid) {
+			log_warnx("tenant %s has the user of gateways: its "
+			    "jobs can end them", tenant->name);
+			return;
+		}
+}
+
+static void
+warn_of_users(const struct host_check *c)
+{
+	const struct host *host = c->host;
+	const struct host_tenant *tenant;
+	size_t i, j;
+
+	if (c->uid != 0 || c->errors->count > 0)
+		return;
+	for (i = 0; i < host->ntenants; i++) {
+		tenant = &host->tenants[i];
+		warn_of_pool(host, tenant);
+		for (j = 0; j < i; j++)
+			if (host->tenants[j].uid == tenant->uid)
+				break;
+		if (j < i)
+			log_warnx("tenants %s and %s are one user: nothing "
+			    "keeps their jobs apart", host->tenants[j].name,
+			    tenant->name);
+	}
+}
+
 struct host *
 host_new(const struct options *o, uid_t uid, struct conf_errors *errors)
 {
@@ -126,6 +163,7 @@ host_new(const struct options *o, uid_t uid, struct conf_errors *errors)
 			    "bytes", HOST_PATH_MAX);
 		host->cgroup_root = xstrdup(o->cgroup_root);
 	}
+	warn_of_users(&c);
 	return host;
 }
 

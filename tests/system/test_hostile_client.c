@@ -112,7 +112,7 @@ half_heads(void)
 	}
 	for (i = 0; i < n; i++) {
 		ended += wires[i] != NULL &&
-		    wire_upgrade(wires[i], NULL, 0) != 101 &&
+		    wire_read_head(wires[i], HOSTILE_MS) != 101 &&
 		    is_ended(wires[i]);
 		wire_free(wires[i]);
 	}

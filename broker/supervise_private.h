@@ -8,8 +8,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <event2/util.h>
-
 #include "broker/supervise.h"
 #include "broker/ward.h"
 
@@ -69,8 +67,8 @@ int supervise_was_told(const struct ward *ward);
 
 /* Kill all that is neither broker nor gateway, now and until it is gone. */
 void supervise_sweep(struct supervisor *s);
-void supervise_sweep_cb(evutil_socket_t fd, short what, void *arg);
-void supervise_child_cb(evutil_socket_t signo, short what, void *arg);
+void supervise_sweep_cb(int fd, short what, void *arg);
+void supervise_child_cb(int signo, short what, void *arg);
 
 /* supervise_stop.c: the end, stage by stage. */
 
@@ -79,10 +77,10 @@ void supervise_stop(struct supervisor *s);
 
 /* Go on to the next stage if nothing is left of the present one. */
 void supervise_stop_further(struct supervisor *s);
-void supervise_stop_cb(evutil_socket_t signo, short what, void *arg);
+void supervise_stop_cb(int signo, short what, void *arg);
 
 /* supervise_reload.c: SIGHUP, and what the broker says to it. */
-void supervise_hup_cb(evutil_socket_t signo, short what, void *arg);
+void supervise_hup_cb(int signo, short what, void *arg);
 void supervise_taken(void *arg, uint64_t count, const char *why);
 
 #endif

@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+#include <event2/util.h>
+
 #include "broker/hostwire.h"
 #include "broker/notify.h"
 #include "broker/options.h"

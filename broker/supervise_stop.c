@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include <event2/util.h>
+
 #include "broker/notify.h"
 #include "broker/options.h"
 #include "broker/supervise_private.h"

@@ -37,6 +37,7 @@ libseccomp-dev    module:libseccomp      system call filter of the gateways
 test_needs='
 libcriterion-dev  module:criterion       unit tests
 mandoc            command:mandoc         checks the manual pages
+openssl           command:openssl        keys for tests of configurations
 procps            command:ps             looks for processes left behind
 '
 

@@ -7,7 +7,12 @@ trap 'rm -rf "$dir"' EXIT
 alice=$(id -u) bob=$(id -u)
 [ "$alice" = 0 ] && alice=daemon bob=nobody
 umask 077
-for secret in cert.pem key.pem bob.token bob.token.old signing.key; do
+# Key and certificate must belong together.
+command -v openssl >/dev/null || { echo "needs openssl(1)"; exit 77; }
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes \
+    -subj /CN=localhost -days 2 -keyout "$dir/key.pem" -out "$dir/cert.pem" \
+    2>/dev/null || exit 99
+for secret in bob.token bob.token.old signing.key; do
 	echo "$secret: at least as long as a secret has to be" >"$dir/$secret"
 done
 sed -e "s|/etc/holdfast|$dir|g" -e "s|\"user\": \"alice\"|\"user\": \"$alice\"|" \

@@ -18,17 +18,18 @@ static const char *const known[] = { "cpu", "io", "memory", "pids" };
 
 #define NKNOWN (sizeof(known) / sizeof(known[0]))
 
-/* Whether "name" is one of the words in "text". */
+/* Whether the first "len" bytes of "name" are one of the words in "text". */
 static bool
 has_word(const char *text, const char *name, size_t len)
 {
 	const char *at = text;
+	size_t n;
 
-	while ((at = strstr(at, name)) != NULL) {
-		if ((at == text || at[-1] == ' ') && (at[len] == '\0' ||
-		    at[len] == ' ' || at[len] == '\n'))
+	for (; *at != '\0'; at += n) {
+		at += strspn(at, " \n");
+		n = strcspn(at, " \n");
+		if (n == len && n > 0 && memcmp(at, name, n) == 0)
 			return true;
-		at += len;
 	}
 	return false;
 }

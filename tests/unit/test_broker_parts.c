@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "broker/broker.h"
-#include "broker/cgroup.h"
+#include "broker/cgroup_private.h"
 #include "broker/connset.h"
 
 TestSuite(connset, .timeout = 20);
@@ -218,6 +218,51 @@ Test(cgroup, the_mount_is_that_of_the_whole_hierarchy)
 		if (rows[i].path != NULL)
 			cr_assert_str_eq(out, rows[i].path);
 	}
+}
+
+/* What a limit of this file finds lacking with these controllers. */
+static const char *
+lacking(const char *controllers, const char *file)
+{
+	static struct cgroup cgroup;
+	static char out[64];
+	struct writer w;
+	char text[64];
+	int len;
+	bool lacks;
+
+	snprintf(cgroup.controllers, sizeof(cgroup.controllers), "%s",
+	    controllers);
+	len = snprintf(text, sizeof(text), "%s%c10", file, '\0');
+	writer_init(&w, 4096);
+	proto_list_add(&w, (struct span){ (const uint8_t *)text,
+	    (size_t)len });
+	lacks = cgroup_lacks(&cgroup, (struct span){ w.p, w.len }, out,
+	    sizeof(out));
+	writer_clear(&w);
+	return lacks ? out : "";
+}
+
+Test(cgroup, limits_are_those_of_the_controllers)
+{
+	static const struct {
+		const char *controllers, *file, *lacking;
+	} rows[] = {
+		{ "cpu io memory pids", "cpu.max", "" },
+		{ "cpu io memory pids", "io.weight", "" },
+		{ "cpu io memory pids", "memory.swap.max", "" },
+		{ "cpu io memory pids", "pids.max", "" },
+		{ "memory", "memory.max", "" },
+		{ "cpu io memory", "pids.max", "pids.max" },
+		{ "cpuset", "cpu.max", "cpu.max" },
+		{ "", "cpu.max", "cpu.max" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		cr_assert_str_eq(lacking(rows[i].controllers, rows[i].file),
+		    rows[i].lacking, "%s of %s", rows[i].file,
+		    rows[i].controllers);
 }
 
 Test(cgroup, none_is_fine_everywhere)

@@ -48,22 +48,23 @@ lacks(const struct broker *broker, const struct tenant *tenant, char *file,
 
 /* Limits that cannot be set are told once, by their first, or are the end. */
 static void
-check_limits(const struct broker *broker)
+check_limits(const struct broker *broker, const char *without)
 {
 	const struct tenant *tenant;
 	const char *why;
 	char file[64];
 
 	(void)cgroup_controllers(broker->cgroup, &why);
+	if (why == NULL)
+		why = broker->cgroup == NULL ? without : "the host has none";
 	TAILQ_FOREACH(tenant, &broker->order->tenants, entry) {
 		if (!lacks(broker, tenant, file, sizeof(file)))
 			continue;
 		if (broker->order->host.require_cgroups)
-			fatalx("tenant %s: no cgroup controller for %s",
-			    tenant->name, file);
+			fatalx("tenant %s: no cgroup controller for %s: %s",
+			    tenant->name, file, why);
 		log_warnx("tenant %s: no cgroup controller for %s: %s; it "
-			  "has no such limits", tenant->name, file,
-		    why != NULL ? why : "the host has none");
+			  "has no such limits", tenant->name, file, why);
 	}
 }
 
@@ -90,7 +91,7 @@ set_cgroup(struct broker *broker)
 	    getpid(), why, sizeof(why));
 	if (broker->cgroup == NULL)
 		log_debug("reap", "sessions have no cgroup: %s", why);
-	check_limits(broker);
+	check_limits(broker, why);
 }
 
 static void

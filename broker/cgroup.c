@@ -15,31 +15,71 @@
 #include "common/unix.h"
 
 /*
- * What is below may have controllers if no process is in the cgroup itself;
- * in ours we are, with those who started us and whom they started.
+ * What is below may have controllers if no process is in the cgroup itself,
+ * other than in the root of all, which has no type.  Some controllers could
+ * be had nevertheless, but at the price that nothing can be moved below any
+ * more; so this is asked before any is enabled.
  */
-static void
-enable_all(struct cgroup *cgroup, const char *root, bool is_own)
+static bool
+is_in_use(int dir)
 {
-	int dir = open(root, CGROUP_DIR_FLAGS), leaf;
+	char text[64];
 
-	if (dir == -1)
-		return;
-	if (cgroup_enable(dir, cgroup->controllers) == -1 && errno == EBUSY &&
-	    is_own) {
-		leaf = cgroup_make_dir(cgroup->dir, CGROUP_SUPERVISION);
-		if (leaf == -1 || cgroup_vacate(dir, leaf) == -1 ||
-		    cgroup_enable(dir, cgroup->controllers) == -1)
-			cgroup->why = "other processes are in the cgroup that "
-				      "it was started in";
-		if (leaf != -1)
-			close(leaf);
-	} else if (cgroup->controllers[0] == '\0') {
+	return faccessat(dir, "cgroup.type", F_OK, 0) == 0 &&
+	    (cgroup_read(dir, "cgroup.procs", text, sizeof(text)) == -1 ||
+	    text[0] != '\0');
+}
+
+static bool
+has_controllers(int dir)
+{
+	char text[64];
+
+	return cgroup_read(dir, "cgroup.controllers", text,
+	    sizeof(text)) == 0 && text[0] != '\0';
+}
+
+/* Out of the way: ourselves, those who started us and whom they started. */
+static int
+make_room(struct cgroup *cgroup)
+{
+	cgroup->leaf = cgroup_make_dir(cgroup->dir, CGROUP_SUPERVISION);
+	if (cgroup->leaf != -1 &&
+	    cgroup_vacate(cgroup->root, cgroup->leaf) == 0)
+		return 0;
+	unix_close(&cgroup->leaf);
+	(void)unlinkat(cgroup->dir, CGROUP_SUPERVISION, AT_REMOVEDIR);
+	return -1;
+}
+
+static void
+enable_all(struct cgroup *cgroup)
+{
+	if (!has_controllers(cgroup->root)) {
 		cgroup->why = "the host has none to give here";
+		return;
 	}
-	close(dir);
+	if (is_in_use(cgroup->root) && make_room(cgroup) == -1) {
+		cgroup->why = "other processes are in the cgroup that they "
+			      "are to be below";
+		return;
+	}
+	(void)cgroup_enable(cgroup->root, cgroup->controllers);
 	if (cgroup->controllers[0] != '\0')
 		(void)cgroup_enable(cgroup->dir, cgroup->controllers);
+	if (cgroup->controllers[0] == '\0')
+		cgroup->why = "they cannot be enabled here";
+}
+
+/* Whoever made the cgroup we were started in may want to remove it. */
+static void
+move_back(struct cgroup *cgroup)
+{
+	cgroup_disable(cgroup->dir, cgroup->controllers);
+	cgroup_disable(cgroup->root, cgroup->controllers);
+	(void)cgroup_vacate(cgroup->leaf, cgroup->root);
+	unix_close(&cgroup->leaf);
+	(void)unlinkat(cgroup->dir, CGROUP_SUPERVISION, AT_REMOVEDIR);
 }
 
 struct cgroup *
@@ -58,16 +98,18 @@ cgroup_new(const char *root, pid_t owner, char *why, size_t size)
 		snprintf(path, sizeof(path), "%s", root);
 	cgroup_remove_stale(path);
 	LIST_INIT(&cgroup->tenants);
+	cgroup->leaf = -1;
+	cgroup->root = open(path, CGROUP_DIR_FLAGS);
 	snprintf(cgroup->path, sizeof(cgroup->path), "%s%sholdfast-%d", path,
 	    path[strlen(path) - 1] == '/' ? "" : "/", (int)owner);
 	cgroup->dir = cgroup_make_dir(AT_FDCWD, cgroup->path);
-	if (cgroup->dir == -1 ||
+	if (cgroup->root == -1 || cgroup->dir == -1 ||
 	    faccessat(cgroup->dir, "cgroup.kill", W_OK, 0) == -1) {
 		snprintf(why, size, "%s: %s", cgroup->path, strerror(errno));
 		cgroup_free(cgroup);
 		return NULL;
 	}
-	enable_all(cgroup, path, root == NULL);
+	enable_all(cgroup);
 	return cgroup;
 }
 
@@ -87,6 +129,9 @@ cgroup_free(struct cgroup *cgroup)
 		return;
 	while (!LIST_EMPTY(&cgroup->tenants))
 		tenant_free(cgroup, LIST_FIRST(&cgroup->tenants));
+	if (cgroup->leaf != -1)
+		move_back(cgroup);
+	unix_close(&cgroup->root);
 	if (cgroup->dir != -1) {
 		close(cgroup->dir);
 		(void)rmdir(cgroup->path);

@@ -63,6 +63,20 @@ cgroup_enable(int dir, char out[CGROUP_NAMES_SIZE])
 	return result;
 }
 
+void
+cgroup_disable(int dir, const char *names)
+{
+	char text[16];
+	size_t i;
+
+	for (i = 0; i < NKNOWN; i++) {
+		if (!has_word(names, known[i], strlen(known[i])))
+			continue;
+		snprintf(text, sizeof(text), "-%s", known[i]);
+		(void)cgroup_write(dir, "cgroup.subtree_control", text);
+	}
+}
+
 /* An item of CGROUP_LIMITS: the file's name, and what is written to it. */
 static bool
 split(struct span item, char text[LIMIT_SIZE], const char **value)

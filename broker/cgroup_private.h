@@ -22,7 +22,9 @@ struct cgroup_tenant {
 
 struct cgroup {
 	LIST_HEAD(, cgroup_tenant) tenants;
+	int root;		/* above all of ours */
 	int dir;
+	int leaf;		/* who was in "root", or -1 */
 	char controllers[CGROUP_NAMES_SIZE];
 	const char *why;
 	char path[CGROUP_PATH_SIZE];
@@ -59,6 +61,9 @@ int cgroup_vacate(int dir, int leaf);
  * -1 with errno if there are any it cannot have.
  */
 int cgroup_enable(int dir, char out[CGROUP_NAMES_SIZE]);
+
+/* The reverse of it, for those named; as far as that is possible. */
+void cgroup_disable(int dir, const char *names);
 
 /* Write each limit of a list; what cannot be is logged. */
 void cgroup_limit(int dir, struct span limits, const char *whose);

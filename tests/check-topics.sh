@@ -10,7 +10,7 @@ find broker gateway common -name '*.c' -exec \
     sort -u >"$scratch/code"
 # The list of the section DIAGNOSTICS.
 awk '/^\.Sh / { on = /DIAGNOSTICS/ } on && /^\.It / { print $2 }' \
-    broker/holdfastd.8 | sort -u >"$scratch/manual"
+    broker/supervisor/holdfastd.8 | sort -u >"$scratch/manual"
 diff "$scratch/code" "$scratch/manual" >&2 || {
 	echo 'the code (<) and the manual (>) name different topics' >&2
 	exit 1

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/options.h"
+#include "broker/supervisor/options.h"
 #include "common/conf.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "broker/audit.h"
-#include "broker/auditfile.h"
+#include "broker/supervisor/auditfile.h"
 #include "broker/auditsink.h"
 #include "common/log.h"
 #include "common/proto.h"

@@ -4,7 +4,7 @@
 
 #include <criterion/criterion.h>
 
-#include "broker/backoff.h"
+#include "broker/supervisor/backoff.h"
 
 TestSuite(backoff, .timeout = 20);
 

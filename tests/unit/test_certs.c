@@ -11,7 +11,7 @@
 
 #include <criterion/criterion.h>
 
-#include "broker/certs.h"
+#include "broker/supervisor/certs.h"
 #include "common/log.h"
 #include "gateway/tlsctx.h"
 #include "tests/lib/testca.h"

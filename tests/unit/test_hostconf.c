@@ -11,9 +11,9 @@
 
 #include <criterion/criterion.h>
 
-#include "broker/hostcheck.h"
-#include "broker/hostconf.h"
-#include "broker/options.h"
+#include "broker/supervisor/hostcheck.h"
+#include "broker/supervisor/hostconf.h"
+#include "broker/supervisor/options.h"
 
 TestSuite(hostconf, .timeout = 60);
 
@@ -432,7 +432,7 @@ section(const char *title)
 
 	if (top == NULL)
 		cr_skip("top_srcdir is not set: not run by make check");
-	snprintf(path, sizeof(path), "%s/broker/holdfast.conf.5", top);
+	snprintf(path, sizeof(path), "%s/broker/supervisor/holdfast.conf.5", top);
 	in = fopen(path, "r");
 	cr_assert_not_null(in, "%s", path);
 	cr_assert_gt(fread(text, 1, 256 * 1024 - 1, in), 0);

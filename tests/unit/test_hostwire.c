@@ -12,9 +12,9 @@
 #include <criterion/criterion.h>
 #include <event2/event.h>
 
-#include "broker/hostconf.h"
-#include "broker/hostwire.h"
-#include "broker/options.h"
+#include "broker/supervisor/hostconf.h"
+#include "broker/supervisor/hostwire.h"
+#include "broker/supervisor/options.h"
 #include "broker/order.h"
 #include "common/chan.h"
 #include "common/unix.h"

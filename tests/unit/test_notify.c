@@ -14,7 +14,7 @@
 
 #include <criterion/criterion.h>
 
-#include "broker/notify.h"
+#include "broker/supervisor/notify.h"
 
 TestSuite(notify, .timeout = 20);
 

@@ -10,9 +10,9 @@
 
 #include <criterion/criterion.h>
 
-#include "broker/hostconf.h"
+#include "broker/supervisor/hostconf.h"
 #include "broker/listen.h"
-#include "broker/options.h"
+#include "broker/supervisor/options.h"
 
 TestSuite(options, .timeout = 20);
 
@@ -237,7 +237,7 @@ manual(void)
 
 	if (top == NULL)
 		cr_skip("top_srcdir is not set: not run by make check");
-	snprintf(path, sizeof(path), "%s/broker/holdfastd.8", top);
+	snprintf(path, sizeof(path), "%s/broker/supervisor/holdfastd.8", top);
 	in = fopen(path, "r");
 	cr_assert_not_null(in, "%s", path);
 	cr_assert_gt(fread(text, 1, 256 * 1024 - 1, in), 0);

@@ -12,7 +12,7 @@
 
 #include <criterion/criterion.h>
 
-#include "broker/programs.h"
+#include "broker/supervisor/programs.h"
 
 TestSuite(programs, .timeout = 20);
 

@@ -12,9 +12,9 @@
 
 #include <criterion/criterion.h>
 
-#include "broker/hostconf.h"
-#include "broker/options.h"
-#include "broker/reload.h"
+#include "broker/supervisor/hostconf.h"
+#include "broker/supervisor/options.h"
+#include "broker/supervisor/reload.h"
 #include "common/conf.h"
 
 static char dir[] = "/tmp/test_reload.XXXXXX";

@@ -14,7 +14,7 @@
 
 #include <criterion/criterion.h>
 
-#include "broker/rundir.h"
+#include "broker/supervisor/rundir.h"
 
 static char base[64];
 static char path[96];

@@ -4,7 +4,7 @@
 
 #include <criterion/criterion.h>
 
-#include "broker/wardstate.h"
+#include "broker/supervisor/wardstate.h"
 
 TestSuite(wardstate, .timeout = 20);
 

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: ISC */
+/* holdfastd: settle what is to be served, then supervise. */
+#include "config.h"
+
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "broker/supervisor/hostconf.h"
+#include "broker/listen.h"
+#include "broker/supervisor/options.h"
+#include "broker/powers.h"
+#include "broker/supervisor/reload.h"
+#include "broker/supervisor/rundir.h"
+#include "broker/supervisor/supervise.h"
+#include "common/log.h"
+#include "common/role.h"
+#include "common/sandbox.h"
+#include "common/xmalloc.h"
+#ifdef JAIL_TEST
+#include "tests/jail/hook.h"
+#endif
+
+static void
+complain(void *arg, const char *text)
+{
+	(void)arg;
+	fprintf(stderr, "holdfastd: %s\n", text);
+}
+
+static void
+print_usage(void)
+{
+	printf("usage: holdfastd [option ...]\n"
+	    "Serve sessions that outlive their connections; "
+	    "see holdfastd(8).\n\n");
+	conf_print_help(options_keys, options_nkeys, stdout);
+}
+
+static void
+set_log(const struct options *o)
+{
+	size_t i;
+
+	log_init("holdfastd", o->debug || o->verbose || o->trace.count > 0 ?
+	    LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, options_syslog(o));
+	for (i = 0; i < o->trace.count; i++)
+		log_topic(o->trace.items[i]);
+}
+
+static void
+find_programs(struct supervise_plan *plan)
+{
+	char *tried;
+	size_t i;
+
+	for (i = 0; i < PROGRAM_COUNT; i++) {
+		if (i == PROGRAM_GATEWAY_TLS &&
+		    !host_needs_tls(plan->host, HOST_ANY_POOL))
+			continue;
+		plan->programs[i] = program_locate(i,
+		    plan->options->libexec_dir, &tried);
+		if (plan->programs[i] == NULL)
+			fatal("%s", tried);
+	}
+}
+
+/* A directory that XDG_RUNTIME_DIR names without its being there is none. */
+static const char *
+usable_xdg(void)
+{
+	const char *xdg = getenv("XDG_RUNTIME_DIR");
+
+	if (xdg != NULL && access(xdg, W_OK | X_OK) == -1) {
+		if (geteuid() != 0)
+			log_warn("XDG_RUNTIME_DIR is not used: %s", xdg);
+		return NULL;
+	}
+	return xdg;
+}
+
+static struct rundir *
+open_rundir(struct supervise_plan *plan)
+{
+	const char *wanted = plan->options->runtime_dir;
+	char reason[RUNDIR_REASON_SIZE];
+	struct rundir *rundir;
+	char *path;
+
+	path = rundir_choose(wanted, usable_xdg(), geteuid());
+	/* Who did not say where does not mind being beside another. */
+	rundir = wanted != NULL ? rundir_open(path, reason) :
+	    rundir_open_beside(path, reason);
+	free(path);
+	if (rundir == NULL)
+		fatalx("runtime directory: %s", reason);
+	plan->runtime_dir = rundir_path(rundir);
+	return rundir;
+}
+
+/* Returns 0, or -1 after saying why there is none. */
+static int
+settle_gateway_root(struct supervise_plan *plan, struct rundir *rundir)
+{
+	if (!plan->host->pools[0].drop)
+		return 0;
+	plan->gateway_root = rundir_empty(rundir);
+	if (plan->gateway_root == NULL)
+		log_warn("%s: no empty directory for gateways",
+		    plan->runtime_dir);
+	return plan->gateway_root == NULL ? -1 : 0;
+}
+
+/* Returns 0, or -1 after saying which address cannot be had. */
+static int
+open_listeners(struct supervise_plan *plan, struct host *host)
+{
+	char url[LISTEN_URL_SIZE];
+	size_t i;
+
+	plan->nlisteners = host->nlisteners;
+	plan->listeners = xcalloc(plan->nlisteners, sizeof(int));
+	for (i = 0; i < plan->nlisteners; i++) {
+		plan->listeners[i] = listen_open(&host->listeners[i].addr);
+		if (plan->listeners[i] == -1) {
+			log_warn("cannot listen on %s",
+			    listen_format(&host->listeners[i].addr, url));
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/*
+ * The last that needs root's other powers has been done.  Jobs that are
+ * root's keep them all: what is given up here is given up for them, too.
+ * With jobs that may gain privileges the filter takes CAP_SYS_ADMIN.
+ */
+static void
+confine(const struct host *host)
+{
+	unsigned int wanted = 0;
+	size_t i;
+	bool gain;
+
+	for (i = 0; i < host->ntenants; i++)
+		wanted |= powers_wanted(host->tenants[i].uid,
+		    host->tenants[i].flags);
+	gain = (wanted & POWERS_GAINING_JOBS) != 0;
+	if (!gain)
+		role_no_new_privs();
+	if ((wanted & POWERS_ROOT_JOBS) == 0 && sandbox_jobs(!gain) == -1)
+		log_warn("no system call filter");
+	if (geteuid() == 0)
+		role_keep_caps(powers_supervisor(wanted));
+#ifdef JAIL_TEST
+	jail_test("supervisor");
+#endif
+}
+
+/* What "plan" says of options and host is the latest when this returns. */
+static int
+serve(struct supervise_plan *plan)
+{
+	struct rundir *rundir;
+	int status = 1;
+	size_t i;
+
+	find_programs(plan);
+	if (supervise_open_audit(plan) == -1)
+		exit(1);
+	rundir = open_rundir(plan);
+	/* From here on nothing may end us before the directory is removed. */
+	if (settle_gateway_root(plan, rundir) == 0 &&
+	    open_listeners(plan, plan->host) == 0) {
+		confine(plan->host);
+		status = supervise_run(plan);
+	}
+	for (i = 0; i < plan->host->nlisteners; i++)
+		listen_remove(&plan->host->listeners[i].addr);
+	rundir_close(rundir);
+	for (i = 0; i < PROGRAM_COUNT; i++)
+		free(plan->programs[i]);
+	free(plan->listeners);
+	return status;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct conf_errors errors = { .report = complain };
+	struct reload reload = { .argc = argc, .argv = argv };
+	struct supervise_plan plan = { .reload = &reload, .orders = 1,
+		.audit = -1 };
+	const struct options *o;
+	int status = 0;
+
+	role_begin("holdfastd");
+	role_close_from(STDERR_FILENO + 1);
+	plan.options = reload_options(&reload, &errors);
+	o = plan.options;
+	/* Of what is found wrong now the terminal is told, not the log. */
+	if (!o->help && !o->version) {
+		plan.host = host_new(o, geteuid(), &errors);
+		host_check_certs(plan.host, o, &errors);
+	}
+	set_log(o);
+	if (errors.count > 0) {
+		status = 1;
+	} else if (o->help) {
+		print_usage();
+	} else if (o->version) {
+		printf("holdfastd %s\n", PACKAGE_VERSION);
+	} else if (!o->check) {
+		role_guard();
+		role_subreaper();
+		status = serve(&plan);
+	}
+	host_free(plan.host);
+	options_clear(plan.options);
+	free(plan.options);
+	return status;
+}

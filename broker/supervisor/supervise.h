@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The supervisor's work: start the broker and the gateways, wire them up,
+ * replace what dies, stop everything in order.
+ */
+#ifndef SUPERVISOR_SUPERVISE_H
+#define SUPERVISOR_SUPERVISE_H
+
+#include <sys/types.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "broker/supervisor/programs.h"
+
+struct chan;
+struct host;
+struct options;
+struct reload;
+struct ward;
+
+/* Everything that is settled before the first process starts. */
+struct supervise_plan {
+	struct options *options;	/* replaced by a reload, */
+	struct host *host;		/* as is this */
+	const struct reload *reload;
+	uint64_t orders;		/* how often the broker was told */
+	int *listeners;	/* of the host's; closed and -1 when we stop */
+	size_t nlisteners;
+	int audit;	/* the file of the audit trail, or -1 */
+	char *programs[PROGRAM_COUNT];		/* absolute paths */
+	const char *runtime_dir;
+	const char *gateway_root;		/* chroot, NULL: none */
+};
+
+/*
+ * Run until told to stop by a signal.  When everything is up, the addresses
+ * go to standard output and the service manager is told.  The caller must be
+ * a child subreaper.  Returns the exit status: 0, or 1 when it never got so
+ * far; no descendant of ours is alive then.
+ */
+int supervise_run(struct supervise_plan *plan);
+
+/*
+ * What a process is sent first; the configuration of a gateway is followed by
+ * its listeners.  Failures show as the end of the channel.
+ */
+void supervise_configure_broker(const struct supervise_plan *plan,
+    struct chan *chan);
+void supervise_configure_gateway(const struct supervise_plan *plan,
+    struct chan *chan, unsigned int number, unsigned int pool);
+
+/*
+ * Tell a gateway that has its listeners which origins and certificates they
+ * have now, and what the limits are.
+ */
+void supervise_refresh_gateway(const struct supervise_plan *plan,
+    struct chan *chan, unsigned int pool);
+
+/*
+ * Open the file of the audit trail if there is to be one, instead of the one
+ * that is open.  Returns 0, or -1 after saying why, and nothing has changed.
+ */
+int supervise_open_audit(struct supervise_plan *plan);
+
+/* Tell the broker where the audit trail goes. */
+void supervise_direct_audit(const struct supervise_plan *plan,
+    struct chan *chan);
+
+/*
+ * Give both an end of a new control channel between them.  Returns 0, or -1
+ * with errno when there is none to be had.
+ */
+int supervise_join(struct chan *broker, struct chan *gateway,
+    unsigned int number, unsigned int pool);
+
+#endif

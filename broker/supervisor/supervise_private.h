@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: ISC */
+/* What the files of supervise.h share. */
+#ifndef SUPERVISOR_SUPERVISE_PRIVATE_H
+#define SUPERVISOR_SUPERVISE_PRIVATE_H
+
+#include <sys/types.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "broker/supervisor/supervise.h"
+#include "broker/supervisor/ward.h"
+
+struct event;
+struct event_base;
+
+/* What is going on; each follows the one before. */
+enum supervise_stage {
+	SUPERVISE_SERVING,
+	SUPERVISE_GATEWAYS,	/* stopping the gateways */
+	SUPERVISE_BROKER,	/* stopping the broker */
+	SUPERVISE_REST		/* killing whatever is left */
+};
+
+struct supervisor {
+	struct supervise_plan *plan;
+	struct event_base *base;
+	struct event *signals[4];
+	struct event *pump;		/* when a ward's time has come */
+	struct event *sweep;		/* while orphans may be there */
+	uint64_t sweep_until;		/* 0: none are expected */
+	struct ward_plan broker_plan;
+	struct ward *broker;
+	struct ward_plan *gateway_plans;
+	struct ward **gateways;
+	size_t ngateways;
+	char **broker_env, **gateway_env;
+	enum supervise_stage stage;
+	unsigned int deaths;		/* before ready */
+	int ready;
+	int reloading;		/* the service manager waits for its end */
+	int status;
+};
+
+/* Let "timer" strike in "ms". */
+void supervise_add_timer(struct event *timer, uint64_t ms);
+
+/*
+ * What happens to a ward is looked at from the loop, never from within the
+ * ward's own call.
+ */
+void supervise_pump_soon(struct supervisor *s);
+
+/* Whether all gateways are in that state. */
+int supervise_all(const struct supervisor *s, enum ward_state state);
+
+/* supervise_wards.c: the broker and the pools of gateways. */
+
+/* Make them; they start when the loop looks at them. */
+void supervise_init_wards(struct supervisor *s);
+void supervise_clear_wards(struct supervisor *s);
+
+/* Whether it has been told how things were, or is about to read that. */
+int supervise_was_told(const struct ward *ward);
+
+/* supervise_sweep.c: children, and the orphans that become ours. */
+
+/* Kill all that is neither broker nor gateway, now and until it is gone. */
+void supervise_sweep(struct supervisor *s);
+void supervise_sweep_cb(int fd, short what, void *arg);
+void supervise_child_cb(int signo, short what, void *arg);
+
+/* supervise_stop.c: the end, stage by stage. */
+
+/* Begin it; called again, what is being waited for is killed. */
+void supervise_stop(struct supervisor *s);
+
+/* Go on to the next stage if nothing is left of the present one. */
+void supervise_stop_further(struct supervisor *s);
+void supervise_stop_cb(int signo, short what, void *arg);
+
+/* supervise_reload.c: SIGHUP, and what the broker says to it. */
+void supervise_hup_cb(int signo, short what, void *arg);
+void supervise_taken(void *arg, uint64_t count, const char *why);
+
+#endif

@@ -334,23 +334,43 @@ tape_catch_up(struct tape *tape, struct call *call)
 	return rc;
 }
 
+static int
+tape_next(struct tape *tape, struct call *call, uint64_t deadline)
+{
+	struct json_object *event = call_next(call, deadline_left(deadline));
+	int rc;
+
+	if (event == NULL)
+		return tape_fail(tape, call_ended(call) ?
+		    "connection ended after number %llu" :
+		    "nothing more in time after number %llu",
+		    (unsigned long long)tape->seen);
+	rc = tape_event(tape, event);
+	json_object_put(event);
+	return rc == -1 ? -1 : 0;
+}
+
 int
 tape_follow(struct tape *tape, struct call *call, int timeout_ms)
 {
 	uint64_t deadline = deadline_in(timeout_ms);
-	struct json_object *event;
-	int rc;
 
-	while (!tape->closed) {
-		event = call_next(call, deadline_left(deadline));
-		if (event == NULL)
-			return tape_fail(tape, call_ended(call) ?
-			    "connection ended after number %llu" :
-			    "nothing more in time after number %llu",
-			    (unsigned long long)tape->seen);
-		rc = tape_event(tape, event);
-		json_object_put(event);
-		if (rc == -1)
+	while (!tape->closed)
+		if (tape_next(tape, call, deadline) == -1)
+			return -1;
+	return 0;
+}
+
+int
+tape_follow_to(struct tape *tape, struct call *call, const char *stream,
+    const char *text, int timeout_ms)
+{
+	uint64_t deadline = deadline_in(timeout_ms);
+
+	while (strstr(tape_text(tape, stream), text) == NULL) {
+		if (tape->closed)
+			return tape_fail(tape, "closed before \"%s\"", text);
+		if (tape_next(tape, call, deadline) == -1)
 			return -1;
 	}
 	return 0;

@@ -49,6 +49,14 @@ int tape_catch_up(struct tape *tape, struct call *call);
  */
 int tape_follow(struct tape *tape, struct call *call, int timeout_ms);
 
+/*
+ * The same until the stream's text, as tape_text() has it, contains "text":
+ * what is written at once need not come at once.  Returns -1 also when the
+ * process is closed before.
+ */
+int tape_follow_to(struct tape *tape, struct call *call, const char *stream,
+    const char *text, int timeout_ms);
+
 /* The last sequence number up to which everything has been seen. */
 uint64_t tape_seen(const struct tape *tape);
 

@@ -73,14 +73,8 @@ story_ends(struct call *call)
 static void
 follow_to(struct call *call, struct tape *tape, const char *text)
 {
-	struct json_object *event;
-
-	while (!tape_closed(tape) &&
-	    strstr(tape_text(tape, "pty"), text) == NULL &&
-	    (event = call_next(call, BOX_MS)) != NULL) {
-		tape_event(tape, event);
-		json_object_put(event);
-	}
+	if (tape_follow_to(tape, call, "pty", text, BOX_MS) == -1)
+		tap_note("%s", tape_error(tape));
 }
 
 /* Keys of a terminal, and a shell that controls jobs. */
@@ -129,16 +123,12 @@ story_signal(struct call *call)
 	static const char *const argv[] = { "/bin/sh", "-c",
 		"trap 'echo caught; exit 9' USR1; echo ready; "
 		"while :; do sleep 0.1; done", NULL };
-	struct json_object *event, *params = call_process_params("signal");
+	struct json_object *params = call_process_params("signal");
 	struct tape *tape = tape_new("signal");
 
 	box_start(call, "signal", prison.w, argv, 0, box_policy(prison.w,
 	    "restricted", ""), NULL);
-	while (tape_bytes(tape, "stdout") == 0 &&
-	    (event = call_next(call, BOX_MS)) != NULL) {
-		tape_event(tape, event);
-		json_object_put(event);
-	}
+	tape_follow_to(tape, call, "stdout", "ready\n", BOX_MS);
 	json_object_object_add(params, "signal",
 	    json_object_new_string("usr1"));
 	json_object_put(call_result(call, "process/signal", params));

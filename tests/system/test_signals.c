@@ -17,10 +17,11 @@
 #include "tests/lib/daemon.h"
 #include "tests/lib/procfs.h"
 #include "tests/lib/tap.h"
+#include "tests/lib/tape.h"
 #include "tests/lib/wait.h"
 #include "tests/system/ask.h"
 
-#define SIGNALS_MS 30000
+#define SIGNALS_MS 60000
 
 static const struct {
 	const char *name;
@@ -69,21 +70,16 @@ event_of(struct call *call, const char *method)
 static pid_t
 start(struct call *call, const char *id)
 {
-	struct json_object *params;
-	char *text = NULL;
-	size_t len;
+	struct tape *tape = tape_new(id);
 	pid_t pid = 0;
 
 	json_object_put(call_result(call, "process/start", ask_jsonf(
 	    "{'processId':'%s','argv':['sh','-c','echo $$; exec sleep 600'],"
 	    "'cwd':'file:///','env':{'PATH':'/usr/bin:/bin'},'tty':false}",
 	    id)));
-	params = event_of(call, "process/output");
-	text = ask_bytes(params, "chunk", &len);
-	if (text != NULL)
-		pid = (pid_t)strtol(text, NULL, 10);
-	free(text);
-	json_object_put(params);
+	if (tape_follow_to(tape, call, "stdout", "\n", SIGNALS_MS) == 0)
+		pid = (pid_t)strtol(tape_text(tape, "stdout"), NULL, 10);
+	tape_free(tape);
 	return pid;
 }
 

@@ -383,24 +383,42 @@ cli_expect_bytes(struct cli *cli, size_t len)
 	return cli_until(cli, &cli->output, NULL, len);
 }
 
+/*
+ * The terminal stays open here, so its end does not show: a mark of ours
+ * comes behind all that was written to it.
+ */
+static void
+cli_drain(struct cli *cli, uint64_t deadline)
+{
+	static const char mark = '\006';
+	struct cli_buf *buf = &cli->output;
+
+	if (write(cli->terminal, &mark, 1) != 1)
+		return;
+	while (deadline_left(deadline) > 0 && cli->out != -1) {
+		cli_pump(cli);
+		if (buf->len > 0 && buf->data[buf->len - 1] == mark) {
+			buf->data[--buf->len] = '\0';
+			return;
+		}
+	}
+}
+
 int
 cli_wait(struct cli *cli)
 {
 	uint64_t deadline = deadline_in(CLI_MS);
-	size_t before;
 
 	while (!cli_exited(cli)) {
 		if (deadline_left(deadline) == 0)
 			return -1;
 		cli_pump(cli);
 	}
-	/* The terminal stays open here, so its end does not show. */
-	do {
-		before = cli->output.len;
+	if (cli->terminal != -1)
+		cli_drain(cli, deadline);
+	while (cli->terminal == -1 && !cli->deaf &&
+	    (cli->out != -1 || cli->err != -1) && deadline_left(deadline) > 0)
 		cli_pump(cli);
-	} while ((cli->terminal == -1 && !cli->deaf &&
-	    (cli->out != -1 || cli->err != -1) &&
-	    deadline_left(deadline) > 0) || cli->output.len > before);
 	return WIFEXITED(cli->status) ? WEXITSTATUS(cli->status) :
 	    128 + WTERMSIG(cli->status);
 }

@@ -11,7 +11,7 @@ struct call;
 struct json_object;
 
 /* How long the calls below wait when they are not told, in milliseconds. */
-#define CALL_TIMEOUT_MS 10000
+#define CALL_TIMEOUT_MS 60000
 
 /*
  * Connect and upgrade, nothing else.  Returns NULL after saying why on

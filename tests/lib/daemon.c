@@ -25,7 +25,7 @@
 
 #define DAEMON_ARGS 64
 #define DAEMON_URLS 8
-#define DAEMON_START_MS 10000
+#define DAEMON_START_MS 60000
 
 struct daemon {
 	pid_t pid;

@@ -14,7 +14,7 @@
 #include "tests/lib/wait.h"
 
 #define DAEMON_GATEWAYS 64
-#define DAEMON_PIN_MS 5000
+#define DAEMON_PIN_MS 60000
 #define DAEMON_TRIES 200
 
 static int

@@ -15,7 +15,7 @@ struct cli;
 struct termios;
 
 /* How long a test waits for anything, in milliseconds. */
-#define CLI_MS 30000
+#define CLI_MS 60000
 
 /* Which command is started from now on, instead of "run". */
 void cli_command(const char *name);

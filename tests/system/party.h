@@ -36,7 +36,7 @@ enum party_leave {
 };
 
 /* How long a party waits for anything, in milliseconds. */
-#define PARTY_MS 30000
+#define PARTY_MS 60000
 
 /* Attach with a new session; NULL after saying why. */
 struct party *party_new(struct daemon *daemon, const char *name);

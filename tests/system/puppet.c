@@ -21,7 +21,7 @@
 #include "common/fdpass.h"
 
 #define CONTROL 3
-#define WAIT_MS 20000
+#define WAIT_MS 60000
 #define WANTED_MAX 64
 
 static uint8_t buf[PROTO_CONTROL_MAX];

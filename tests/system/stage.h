@@ -15,7 +15,7 @@ struct stage;
 
 /* The first gateway is real; the others, as many as this, are puppets. */
 #define STAGE_PUPPETS 40
-#define STAGE_MS 20000
+#define STAGE_MS 60000
 
 /*
  * Prepare the programs and start holdfastd with "args" more (NULL at the

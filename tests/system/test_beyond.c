@@ -18,7 +18,7 @@
 #include "tests/lib/tap.h"
 #include "tests/system/ask.h"
 
-#define BEYOND_MS 30000
+#define BEYOND_MS 60000
 #define INVALID (-32600)
 #define PARAMS (-32602)
 #define ROWS(list) list, sizeof(list) / sizeof(list[0])

@@ -21,7 +21,7 @@
 #include "tests/lib/wait.h"
 #include "tests/system/ask.h"
 
-#define BUDGETS_MS 20000
+#define BUDGETS_MS 60000
 #define FIRST_UID 61001		/* nobody's, it is hoped */
 #define MANY 100		/* more than any limit here */
 #define HELD 2			/* sessions of who exceeds a limit */

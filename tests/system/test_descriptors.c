@@ -26,7 +26,7 @@
 #include "tests/system/pattern.h"
 #include "tests/system/usage.h"
 
-#define DESCRIPTORS_MS 30000
+#define DESCRIPTORS_MS 60000
 #define CYCLES 500
 #define GARBAGE_ROUNDS 20
 #define SLOW_ONES 30

@@ -25,7 +25,7 @@
 #include "tests/lib/tap.h"
 #include "tests/lib/wait.h"
 
-#define ENDINGS_MS 30000
+#define ENDINGS_MS 60000
 #define ENDINGS_TTL "1000"
 
 /* Jobs, and how many processes each becomes. */

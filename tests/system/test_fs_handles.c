@@ -22,7 +22,7 @@
 #include "tests/lib/wait.h"
 #include "tests/system/ask.h"
 
-#define HANDLES_MS 30000
+#define HANDLES_MS 60000
 #define QUIET_MS 200
 #define HANDLES 128
 #define BLOCK 1048576

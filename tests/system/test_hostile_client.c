@@ -31,7 +31,7 @@
 #include "tests/system/party.h"
 #include "tests/system/usage.h"
 
-#define HOSTILE_MS 20000
+#define HOSTILE_MS 60000
 #define SHORT_MS 300		/* nothing is taken any more for as long */
 #define HANDSHAKE "1500"
 #define PIECE 40000		/* bytes for the bystander in each attack */

@@ -30,7 +30,7 @@
 #include "tests/system/usage.h"
 
 #define CLOSE_MS 5000
-#define END_MS 20000
+#define END_MS 60000
 #define FLOOD 20000
 #define PIECE 40000
 #define MEMORY_KIB 4096

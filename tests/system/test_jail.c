@@ -29,7 +29,7 @@
 #include "tests/lib/wait.h"
 #include "tests/system/ask.h"
 
-#define JAIL_MS 30000
+#define JAIL_MS 60000
 /* No one in particular; what stands for unknown users is let in nowhere. */
 #define SOMEBODY 64321
 #define FATE_MAX 16

@@ -18,7 +18,7 @@
 #include "tests/lib/wait.h"
 #include "tests/system/party.h"
 
-#define LIMITS_MS 30000
+#define LIMITS_MS 60000
 #define LIMITS_FULL (-32603)
 #define CONNECTIONS 4
 

@@ -23,7 +23,7 @@
 #include "tests/lib/tap.h"
 #include "tests/lib/wait.h"
 
-#define RELOAD_MS 10000
+#define RELOAD_MS 60000
 
 struct story {
 	struct daemon *daemon;

@@ -24,7 +24,7 @@
 #include "tests/lib/wait.h"
 #include "tests/system/party.h"
 
-#define RUNNERS_MS 30000
+#define RUNNERS_MS 60000
 
 /* What is put in the runner's place: a shell script. */
 static const struct {

@@ -27,7 +27,7 @@
 #include "tests/lib/wait.h"
 #include "tests/system/party.h"
 
-#define SESSION_MS 30000
+#define SESSION_MS 60000
 #define SESSION_TTL_MS 1500
 #define SESSION_ATTACHED (-32010)
 #define SESSION_UNKNOWN (-32600)

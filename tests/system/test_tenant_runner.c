@@ -25,7 +25,7 @@
 #include "tests/lib/wait.h"
 #include "tests/system/ask.h"
 
-#define RUNNER_MS 20000
+#define RUNNER_MS 60000
 #define FIRST_UID 61011		/* nobody's, it is hoped */
 #define SLEEP "77012345"	/* seconds that nobody else sleeps */
 

@@ -32,7 +32,7 @@
 #include "tests/lib/wait.h"
 #include "tests/system/ask.h"
 
-#define TENANTS_MS 20000
+#define TENANTS_MS 60000
 #define FIRST_UID 61001		/* nobody's, it is hoped */
 #define GUESSES 300
 #define BETWEEN_MS 200

@@ -10,7 +10,7 @@
 struct daemon;
 
 /* How long any of this waits, in milliseconds. */
-#define TLSKIT_MS 20000
+#define TLSKIT_MS 60000
 
 /* A hexadecimal SHA-256 of a certificate. */
 #define TLSKIT_MARK_SIZE 65

@@ -15,7 +15,7 @@
 #include "tests/system/usage.h"
 
 #define USAGE_MAX 66
-#define USAGE_MS 20000
+#define USAGE_MS 60000
 
 #if defined(__SANITIZE_ADDRESS__)
 #define USAGE_SANITIZED 1

@@ -125,6 +125,19 @@ enum proto_report {
 	REPORT_ARGUMENTS	/* and what processes are started with */
 };
 
+/* DOOR: for whom the broker accepts there. */
+enum proto_door {
+	DOOR_ADMIN = 1,	/* who operates the host */
+	DOOR_ADOPT	/* the next holdfastd, or a gateway without one */
+};
+
+/* ORDER: what an operator may have the supervisor do. */
+enum proto_order {
+	ORDER_RELOAD = 1,
+	ORDER_ROLL,
+	ORDER_UPGRADE
+};
+
 /* TENANT_FLAGS. */
 #define TENANT_PRIVILEGED_JOBS 0x1u	/* no_new_privs is not set */
 #define TENANT_PRIVATE_TMP 0x2u
@@ -336,7 +349,13 @@ enum proto_budget {
 	T(EVENT, 240, U32, 4) \
 	T(REPORT, 241, U32, 4) \
 	T(SPILL_BYTES, 244, U64, 8) \
-	T(SPILL_DIRECTORY, 245, STR, 4096)
+	T(SPILL_DIRECTORY, 245, STR, 4096) \
+	T(DOOR, 350, U32, 4) \
+	T(ORDER, 351, U32, 4) \
+	T(HANDOFF, 352, BOOL, 1) \
+	T(REQUEST, 353, U64, 8) \
+	T(SESSIONS, 354, LIST, 40960) \
+	T(SPLIT, 355, BOOL, 1)
 
 /* How a field's bytes are read. */
 enum proto_kind {
@@ -402,6 +421,27 @@ enum proto_access { ACCESS_READ, ACCESS_WRITE, ACCESS_DENY, ACCESS_COUNT };
 #define FIELDS_SB_GATEWAY(F, L) \
 	F(L, GATEWAY, gateway, MUST) \
 	F(L, POOL, pool, MAY)
+#define FIELDS_KEEP(F, L) \
+	F(L, LISTENER, listener, MUST)
+#define FIELDS_DOOR(F, L) \
+	F(L, DOOR, door, MUST)
+/* REQUEST is the broker's, for the answers. */
+#define FIELDS_BS_ORDER(F, L) \
+	F(L, REQUEST, request, MUST) \
+	F(L, ORDER, order, MUST) \
+	F(L, FORCE, force, MAY) \
+	F(L, HANDOFF, handoff, MAY) \
+	F(L, GRACE_MS, grace_ms, MAY)
+/* STATUS: 0, or 1 when it could not be done; with DONE. */
+#define FIELDS_SB_TOLD(F, L) \
+	F(L, REQUEST, request, MUST) \
+	F(L, DONE, done, MUST) \
+	F(L, STATUS, status, MAY) \
+	F(L, TEXT, text, MAY)
+/* An item of SESSIONS is a session's id; TOTAL counts those not in it too. */
+#define FIELDS_BS_SURVEYED(F, L) \
+	F(L, TOTAL, total, MUST) \
+	F(L, SESSIONS, sessions, MUST)
 /* Of the host: BUDGETS has an item each, a number (32 bits), a value (64). */
 #define FIELDS_SB_HOST(F, L) \
 	F(L, COUNT, count, MUST) \
@@ -828,10 +868,21 @@ enum proto_access { ACCESS_READ, ACCESS_WRITE, ACCESS_DENY, ACCESS_COUNT };
 	M(SB_TENANT, 106, SB_TENANT, SUPERVISOR, BROKER, IN_START | IN_UP, 65000, 0, 0, 0) \
 	M(SB_COMMIT, 107, PING, SUPERVISOR, BROKER, IN_START | IN_UP, 64, 0, 0, 0) \
 	M(SB_AUDIT, 108, SB_AUDIT, SUPERVISOR, BROKER, IN_START | IN_UP, 64, 0, 1, 0) \
+	M(SB_ADOPT, 109, HELLO, SUPERVISOR, BROKER, IN_START, 256, 0, 0, 1) \
+	M(SB_KEEP, 110, KEEP, SUPERVISOR, BROKER, IN_START | IN_UP, 512, 1, 1, 0) \
+	M(SB_DOOR, 111, DOOR, SUPERVISOR, BROKER, IN_START | IN_UP, 64, 1, 1, 0) \
+	M(SB_LEAVE, 112, NOTHING, SUPERVISOR, BROKER, IN_UP, 64, 0, 0, 1) \
+	M(SB_TOLD, 114, SB_TOLD, SUPERVISOR, BROKER, IN_UP | IN_STOP, 1280, 0, 0, 0) \
+	M(SB_SURVEY, 115, HELLO, SUPERVISOR, BROKER, IN_UP, 256, 0, 0, 0) \
 	M(BS_HELLO, 150, HELLO, BROKER, SUPERVISOR, IN_START, 256, 0, 0, 1) \
 	M(BS_PONG, 151, PING, BROKER, SUPERVISOR, IN_UP | IN_STOP, 64, 0, 0, 0) \
 	M(BS_STOPPED, 152, NOTHING, BROKER, SUPERVISOR, IN_STOP, 64, 0, 0, 1) \
-	M(BS_TAKEN, 153, BS_TAKEN, BROKER, SUPERVISOR, IN_UP | IN_STOP, 1152, 0, 0, 0) \
+	M(BS_TAKEN, 153, BS_TAKEN, BROKER, SUPERVISOR, IN_START | IN_UP | IN_STOP, 1152, 0, 0, 0) \
+	M(BS_KEPT_LISTENER, 154, KEEP, BROKER, SUPERVISOR, IN_START, 512, 1, 1, 0) \
+	M(BS_KEPT_GATEWAY, 155, SB_GATEWAY, BROKER, SUPERVISOR, IN_START, 64, 2, 2, 0) \
+	M(BS_KEPT_DOOR, 156, DOOR, BROKER, SUPERVISOR, IN_START, 64, 1, 1, 0) \
+	M(BS_ORDER, 158, BS_ORDER, BROKER, SUPERVISOR, IN_UP, 128, 0, 0, 0) \
+	M(BS_SURVEYED, 159, BS_SURVEYED, BROKER, SUPERVISOR, IN_UP | IN_STOP, 49152, 0, 0, 0) \
 	M(SG_CONFIG, 200, SG_CONFIG, SUPERVISOR, GATEWAY, IN_START, 16384, 0, 0, 1) \
 	M(SG_LISTENER, 201, SG_LISTENER, SUPERVISOR, GATEWAY, IN_START | IN_UP, 8704, 0, 1, 0) \
 	M(SG_BROKER, 202, NOTHING, SUPERVISOR, GATEWAY, IN_START | IN_UP, 64, 1, 1, 0) \
@@ -936,7 +987,7 @@ PROTO_TAGS(T)
 #define PROTO_LISTS(L) \
 	L(HELLO) L(NOTHING) L(PING) L(STOP) L(HANDLE) L(ATTACHMENT) \
 	L(GENERATION) L(SB_CONFIG) L(SB_HOST) L(SB_LISTENER) L(SB_TENANT) \
-	L(BS_TAKEN) \
+	L(BS_TAKEN) L(KEEP) L(DOOR) L(BS_ORDER) L(SB_TOLD) L(BS_SURVEYED) \
 	L(LEASE) L(SB_GATEWAY) L(SG_CONFIG) \
 	L(SG_LISTENER) L(SG_TLS) L(SG_LIMITS) L(GB_ADMIT) L(GB_ATTACH) L(GB_PROBED) L(BG_REFUSED) \
 	L(BG_ATTACHED) L(BG_ATTACH_FAILED) L(BG_PROBE) L(BG_GONE) \

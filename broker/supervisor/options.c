@@ -229,6 +229,16 @@ options_finish(struct options *o, uid_t uid, long cpus,
 		    "meant, or --config FILE with \"tenants\"");
 }
 
+/* Where the service manager has a place for sessions. */
+static void
+options_find_cgroup(struct options *o)
+{
+	const char *place = getenv("HOLDFAST_CGROUP_ROOT");
+
+	if (o->cgroup_root == NULL && place != NULL && place[0] != '\0')
+		o->cgroup_root = xstrdup(place);
+}
+
 /* Root's own, if it is there and not left out on purpose. */
 static void
 options_find_config(struct options *o, uid_t uid)
@@ -256,6 +266,7 @@ options_take(struct options *o, int argc, char **argv, uid_t uid, long cpus,
 		conf_take_args(options_keys, options_nkeys, o, argc, argv,
 		    &muted);
 	}
+	options_find_cgroup(o);
 	options_finish(o, uid, cpus, errors);
 }
 

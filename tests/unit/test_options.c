@@ -112,6 +112,20 @@ Test(options, limits_of_every_number)
 	}
 }
 
+Test(options, a_place_for_sessions_comes_from_the_service_manager)
+{
+	cr_assert_eq(TAKE(USER, 2), 0, "%s", said);
+	cr_assert_null(host->cgroup_root);
+	forget();
+	cr_assert_eq(setenv("HOLDFAST_CGROUP_ROOT", "/sys/fs/cgroup/x", 1), 0);
+	cr_assert_eq(TAKE(USER, 2), 0, "%s", said);
+	cr_assert_str_eq(host->cgroup_root, "/sys/fs/cgroup/x");
+	forget();
+	cr_assert_eq(setenv("HOLDFAST_CGROUP_ROOT", "", 1), 0);
+	cr_assert_eq(TAKE(USER, 2), 0, "%s", said);
+	cr_assert_null(host->cgroup_root);
+}
+
 Test(options, defaults)
 {
 	cr_assert_eq(TAKE(USER, 2), 0, "%s", said);

@@ -10,7 +10,7 @@
 #include "broker/slotindex.h"
 #include "common/clock.h"
 
-_Static_assert(sizeof(struct registry_record) == 112,
+_Static_assert(sizeof(struct registry_record) == 120,
     "a record has no holes: its checksum covers every byte");
 _Static_assert(SLOT_NONE == REGISTRY_NO_SLOT, "the indexes' answer is ours");
 
@@ -399,6 +399,24 @@ registry_end(struct registry *reg, uint32_t slot, enum registry_reason reason,
 		return REGISTRY_ILLEGAL;
 	return begin_end(reg, slot, REGISTRY_EVENT_END, reason, now_ms,
 	    grace_ms);
+}
+
+enum registry_verdict
+registry_explain(struct registry *reg, uint32_t slot,
+    enum registry_reason reason, uint32_t detail)
+{
+	struct registry_record *record;
+
+	if (registry_get(reg, slot) == NULL)
+		return REGISTRY_ILLEGAL;
+	record = &reg->records[slot];
+	if (record->state != REGISTRY_STATE_ENDING || (record->reason !=
+	    reason && record->reason != registry_reason_general(reason)))
+		return REGISTRY_ILLEGAL;
+	record->reason = (uint8_t)reason;
+	record->detail = detail;
+	record_seal(reg, slot);
+	return REGISTRY_DONE;
 }
 
 enum registry_verdict

@@ -53,11 +53,18 @@
 #define REGISTRY_REASONS(X) \
 	X(NONE, "not ended") \
 	X(EXPIRED, "nobody came back in time") \
-	X(REQUESTED, "ended on request") \
+	X(REQUESTED, "ended by an operator") \
 	X(RUNNER_FAILED, "its runner could not be started") \
 	X(RUNNER_LOST, "its runner was lost") \
 	X(SHUTDOWN, "the server was stopped") \
-	X(GAVE_WAY, "it had no work and gave way to another")
+	X(GAVE_WAY, "it had no work and gave way to another") \
+	X(GATEWAY_LOST, "its gateway was lost and nobody came back in time") \
+	X(TENANT_REMOVED, "its tenant was removed: nobody could come back") \
+	X(RUNNER_EXITED, "its runner exited") \
+	X(RUNNER_KILLED, "its runner was killed by a signal") \
+	X(RUNNER_MEMORY, "its runner was killed because memory ran out") \
+	X(RUNNER_BROKE, "its runner broke the rules and was killed") \
+	X(NOT_ADOPTED, "it could not be taken over from an earlier broker")
 
 /* How an attempt came out. */
 #define REGISTRY_VERDICTS(X) \
@@ -107,6 +114,8 @@ struct registry_record {
 	struct ident id;
 	struct ident nonce;	/* of the request that attached it last */
 	uint32_t gateway;	/* attached: the gateway's number; else 0 */
+	uint32_t detail;	/* of the reason, see registry_explain() */
+	uint32_t unused_words[1];
 	uint8_t state;		/* enum registry_state */
 	uint8_t runner;		/* enum registry_runner */
 	uint8_t reason;		/* enum registry_reason */
@@ -115,7 +124,7 @@ struct registry_record {
 	uint32_t checksum;
 };
 
-#define REGISTRY_RECORD_VERSION 2
+#define REGISTRY_RECORD_VERSION 3
 
 /* Who asks for an attachment.  "gateway" numbers start at 1. */
 struct registry_claim {
@@ -202,6 +211,15 @@ enum registry_verdict registry_end(struct registry *reg, uint32_t slot,
     enum registry_reason reason, uint64_t now_ms, uint64_t grace_ms);
 
 /*
+ * More is known of why it ends: "reason" is the one that was given, or a more
+ * precise one (see registry_reason_general()).  "detail" is the uid of the
+ * operator who ended it, or the status or signal that its runner exited with.
+ * DONE, or ILLEGAL with nothing changed.
+ */
+enum registry_verdict registry_explain(struct registry *reg, uint32_t slot,
+    enum registry_reason reason, uint32_t detail);
+
+/*
  * Nothing of it is left: it becomes a tombstone.  DONE, or ILLEGAL unless it
  * was ending.
  */
@@ -241,6 +259,12 @@ const char *registry_state_name(unsigned int state);
 const char *registry_event_name(unsigned int event);
 const char *registry_runner_name(unsigned int runner);
 const char *registry_reason_text(unsigned int reason);
+
+/* A reason's name in upper case, as "GAVE_WAY"; "?" likewise. */
+const char *registry_reason_name(unsigned int reason);
+
+/* Which one includes it: itself, if it is general. */
+enum registry_reason registry_reason_general(enum registry_reason reason);
 const char *registry_verdict_text(unsigned int verdict);
 
 #endif

@@ -108,12 +108,36 @@ registry_next_runner(enum registry_runner runner,
 	return next_runner[runner][event];
 }
 
+#define REASON(name) REGISTRY_REASON_##name
+
+/* Those that are not here are general themselves. */
+static const uint8_t general[REGISTRY_REASON_COUNT] = {
+	[REASON(GATEWAY_LOST)] = REASON(EXPIRED),
+	[REASON(TENANT_REMOVED)] = REASON(EXPIRED),
+	[REASON(RUNNER_EXITED)] = REASON(RUNNER_LOST),
+	[REASON(RUNNER_KILLED)] = REASON(RUNNER_LOST),
+	[REASON(RUNNER_MEMORY)] = REASON(RUNNER_LOST),
+	[REASON(RUNNER_BROKE)] = REASON(RUNNER_LOST),
+};
+
+#undef REASON
+
+enum registry_reason
+registry_reason_general(enum registry_reason reason)
+{
+	return general[reason] == REGISTRY_REASON_NONE ? reason :
+	    (enum registry_reason)general[reason];
+}
+
 #define X(name, text) text,
 static const char *const state_names[] = { REGISTRY_STATES(X) };
 static const char *const event_names[] = { REGISTRY_EVENTS(X) };
 static const char *const runner_names[] = { REGISTRY_RUNNERS(X) };
 static const char *const reason_texts[] = { REGISTRY_REASONS(X) };
 static const char *const verdict_texts[] = { REGISTRY_VERDICTS(X) };
+#undef X
+#define X(name, text) #name,
+static const char *const reason_names[] = { REGISTRY_REASONS(X) };
 #undef X
 
 static const char *
@@ -144,6 +168,12 @@ const char *
 registry_reason_text(unsigned int reason)
 {
 	return text_of(reason_texts, COUNT(reason_texts), reason);
+}
+
+const char *
+registry_reason_name(unsigned int reason)
+{
+	return text_of(reason_names, COUNT(reason_names), reason);
 }
 
 const char *

@@ -284,6 +284,13 @@ static const struct {
 	    END_RUNNER_FAILED },
 	[REGISTRY_REASON_RUNNER_LOST] = { GONE_RUNNER_LOST, END_RUNNER_LOST },
 	[REGISTRY_REASON_GAVE_WAY] = { GONE_ENDED, END_GAVE_WAY },
+	[REGISTRY_REASON_GATEWAY_LOST] = { GONE_ENDED, END_EXPIRED },
+	[REGISTRY_REASON_TENANT_REMOVED] = { GONE_ENDED, END_EXPIRED },
+	[REGISTRY_REASON_RUNNER_EXITED] = { GONE_RUNNER_LOST, END_RUNNER_LOST },
+	[REGISTRY_REASON_RUNNER_KILLED] = { GONE_RUNNER_LOST, END_RUNNER_LOST },
+	[REGISTRY_REASON_RUNNER_MEMORY] = { GONE_RUNNER_LOST, END_RUNNER_LOST },
+	[REGISTRY_REASON_RUNNER_BROKE] = { GONE_RUNNER_LOST, END_RUNNER_LOST },
+	[REGISTRY_REASON_NOT_ADOPTED] = { GONE_RUNNER_LOST, END_RUNNER_LOST },
 	[REGISTRY_REASON_SHUTDOWN] = { GONE_STOPPING, END_SHUTDOWN },
 };
 
@@ -398,6 +405,9 @@ expire(struct broker *broker, uint64_t now)
 			continue;
 		session = &broker->sessions[slot];
 		if (was == REGISTRY_STATE_DETACHED) {
+			if (!session_has_owner(session))
+				(void)registry_explain(broker->registry, slot,
+				    REGISTRY_REASON_TENANT_REMOVED, 0);
 			trail_expired(session);
 			leave(session, 0);
 		} else if (session->run != NULL)

@@ -602,6 +602,54 @@ Test(registry, a_tombstone_tells_why_and_when_for_a_while)
 	registry_free(reg);
 }
 
+Test(registry, why_it_ended_can_become_more_precise_and_nothing_else)
+{
+	struct registry *reg = make(2, 4);
+	enum registry_reason given, more;
+	uint32_t slot;
+	int right;
+
+	for (given = 1; given < REGISTRY_REASON_COUNT; given++)
+		for (more = 0; more < REGISTRY_REASON_COUNT; more++) {
+			slot = attach_new(reg, 0);
+			cr_assert_eq(registry_explain(reg, slot, more, 7),
+			    REGISTRY_ILLEGAL, "it has not ended");
+			registry_end(reg, slot, given, 0, GRACE);
+			right = given == more ||
+			    (registry_reason_general(more) == given);
+			cr_assert_eq(registry_explain(reg, slot, more, 7),
+			    right ? REGISTRY_DONE : REGISTRY_ILLEGAL);
+			cr_assert_eq(registry_get(reg, slot)->reason,
+			    right ? more : given);
+			cr_assert_eq(registry_get(reg, slot)->detail,
+			    right ? 7u : 0u);
+			cr_assert(registry_record_valid(registry_get(reg,
+			    slot)));
+			registry_ended(reg, slot, 0, 1);
+			cr_assert_eq(registry_explain(reg, slot, given, 8),
+			    REGISTRY_ILLEGAL, "it is told already");
+		}
+	cr_assert_eq(registry_explain(reg, 99, given, 8), REGISTRY_ILLEGAL);
+	registry_free(reg);
+}
+
+Test(registry, general_reasons_include_themselves)
+{
+	enum registry_reason reason, general;
+
+	for (reason = 0; reason < REGISTRY_REASON_COUNT; reason++) {
+		general = registry_reason_general(reason);
+		cr_assert_eq(registry_reason_general(general), general);
+		cr_assert_str_neq(registry_reason_name(reason), "?");
+		cr_assert_str_neq(registry_reason_text(reason), "?");
+	}
+	cr_assert_eq(registry_reason_general(REGISTRY_REASON_RUNNER_KILLED),
+	    REGISTRY_REASON_RUNNER_LOST);
+	cr_assert_str_eq(registry_reason_name(REGISTRY_REASON_GAVE_WAY),
+	    "GAVE_WAY");
+	cr_assert_str_eq(registry_reason_name(99), "?");
+}
+
 Test(registry, the_oldest_tombstone_gives_way)
 {
 	struct registry *reg = make(2, 3);

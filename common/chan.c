@@ -24,7 +24,7 @@
 #define TYPE_LEN 2		/* bytes before the payload of a packet */
 #define PACKET_MAX (TYPE_LEN + PROTO_CONTROL_MAX)
 #define TURN_MAX 64		/* packets handled before others get a turn */
-#define ROWS_MAX 128
+#define ROWS_MAX 256
 #define WHY_SIZE 96
 
 struct packet {
@@ -342,7 +342,7 @@ chan_send(struct chan *chan, uint16_t type, const void *msg, const int *fds,
 {
 	static struct writer w = { .max = PACKET_MAX };
 	const struct proto_row *row = proto_row(type);
-	int kept[PROTO_CONTROL_FDS] = { -1, -1 };
+	int kept[PROTO_CONTROL_FDS];
 	size_t i;
 	int sent = -1;
 

@@ -92,19 +92,25 @@ call_free(struct call *call)
 	free(call);
 }
 
-int
-call_begin(struct call *call, const char *resume)
+static struct json_object *
+call_begin_params(const char *resume)
 {
-	struct json_object *params, *result, *id;
+	struct json_object *params = json_object_new_object();
 
-	params = json_object_new_object();
 	json_object_object_add(params, "clientName",
 	    json_object_new_string("test"));
 	if (resume != NULL)
 		json_object_object_add(params, "resumeSessionId",
 		    json_object_new_string(resume));
-	if ((result = call_result(call, "initialize", params)) == NULL)
-		return -1;
+	return params;
+}
+
+/* Takes over "result". */
+static int
+call_begun(struct call *call, struct json_object *result)
+{
+	struct json_object *id;
+
 	free(call->session);
 	call->session = NULL;
 	if (json_object_object_get_ex(result, "sessionId", &id))
@@ -112,6 +118,31 @@ call_begin(struct call *call, const char *resume)
 	json_object_put(result);
 	return call->session == NULL ? -1 :
 	    call_notify(call, "initialized", json_object_new_object());
+}
+
+int
+call_begin(struct call *call, const char *resume)
+{
+	struct json_object *result = call_result(call, "initialize",
+	    call_begin_params(resume));
+
+	return result == NULL ? -1 : call_begun(call, result);
+}
+
+int
+call_try_begin(struct call *call, const char *resume)
+{
+	struct json_object *reply, *result = NULL;
+	int code;
+
+	reply = call_request(call, "initialize", call_begin_params(resume));
+	code = call_error_code(reply);
+	if (code == 0 && json_object_object_get_ex(reply, "result", &result))
+		json_object_get(result);
+	json_object_put(reply);
+	if (result == NULL)
+		return code == 0 ? 1 : code;
+	return call_begun(call, result) == -1;
 }
 
 struct call *

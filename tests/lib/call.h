@@ -31,6 +31,12 @@ void call_free(struct call *call);
 /* initialize, resuming "resume" unless it is NULL, initialized: 0 or -1. */
 int call_begin(struct call *call, const char *resume);
 
+/*
+ * The same for those who try again: says nothing on stderr; 0, the code of
+ * the error that was the answer, or 1 without one.
+ */
+int call_try_begin(struct call *call, const char *resume);
+
 /* Both; NULL, with the server's answer on stderr, when any of it fails. */
 struct call *call_attach(const char *url, const char *resume);
 

@@ -37,6 +37,7 @@ struct daemon {
 	char *log;
 	char *address;
 	char *conf;	/* its configuration file, or NULL */
+	const char *const *args;	/* the caller's */
 	size_t nurls;	/* that it will print */
 	char *urls[DAEMON_URLS];
 	char url[DAEMON_URLS * 128];	/* their room */
@@ -161,6 +162,7 @@ daemon_read_urls(struct daemon *daemon)
 	size_t len = 0, i;
 	ssize_t n;
 
+	memset(daemon->url, 0, sizeof(daemon->url));
 	while (daemon_count_lines(daemon->url) < daemon->nurls) {
 		if (len == sizeof(daemon->url) - 1 ||
 		    wait_fd(daemon->ready_fd, POLLIN, deadline) == -1)
@@ -228,6 +230,7 @@ daemon_start_with(const char *const args[], const char *conf, size_t lines)
 	struct daemon *daemon = xcalloc(1, sizeof(*daemon));
 
 	daemon->ready_fd = -1;
+	daemon->args = args;
 	daemon->nurls = lines < DAEMON_URLS ? lines : DAEMON_URLS;
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) == -1 ||
 	    daemon_make_dirs(daemon) == -1 ||
@@ -314,6 +317,37 @@ daemon_free(struct daemon *daemon, int failed)
 	free(daemon->conf);
 	free(daemon->address);
 	free(daemon);
+}
+
+void
+daemon_kill(struct daemon *daemon)
+{
+	if (daemon->pid <= 0)
+		return;
+	kill(daemon->pid, SIGKILL);
+	waitpid(daemon->pid, &daemon->status, 0);
+	daemon->pid = 0;
+}
+
+int
+daemon_start_again(struct daemon *daemon)
+{
+	char *url = xstrdup(daemon->url);
+	int rc = -1;
+
+	/* Not any port any more, but the one it got. */
+	if (daemon->address != NULL) {
+		free(daemon->address);
+		daemon->address = xstrdup(url);
+	}
+	close(daemon->ready_fd);
+	if (daemon_spawn(daemon, daemon->args) == 0 &&
+	    daemon_read_urls(daemon) == 0 && strcmp(daemon->url, url) == 0)
+		rc = 0;
+	else
+		memcpy(daemon->url, url, strlen(url) + 1);
+	free(url);
+	return rc;
 }
 
 const char *

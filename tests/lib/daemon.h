@@ -17,7 +17,8 @@ struct daemon;
  * Start holdfastd with "--listen ws://127.0.0.1:0" (with SCHEME=wss or unix
  * in the environment: that), a runtime directory of
  * its own, --allow-root where needed, and "args" (NULL at its end, or NULL),
- * and wait for the line with its URL.  The calling process becomes a child
+ * and wait for the line with its URL.  "args" must live as long as the daemon.
+ * The calling process becomes a child
  * subreaper, so that whatever the daemon leaves behind is found.  Its log
  * goes to a file.  Returns NULL after saying why on stderr.
  */
@@ -35,6 +36,13 @@ const char *daemon_address(const struct daemon *daemon, size_t n);
 
 /* Write its configuration anew, and have it read: it is sent SIGHUP. */
 int daemon_reload(struct daemon *daemon, const char *text);
+
+/*
+ * Kill holdfastd, and it alone, with SIGKILL; and start it again as it was
+ * started, at the address it had, which must be what it prints.  0 or -1.
+ */
+void daemon_kill(struct daemon *daemon);
+int daemon_start_again(struct daemon *daemon);
 
 /*
  * Stop it if it runs (as daemon_stop()), remove its directory, free it.

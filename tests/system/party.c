@@ -38,29 +38,45 @@ party_fail(struct party *party, const char *fmt, ...)
 	return -1;
 }
 
-static int
-party_attach(struct party *party)
+void
+party_shrink_buffer(struct party *party)
 {
 	int size = PARTY_SMALL_BUFFER;
 
+	if (party->small)
+		setsockopt(wire_fd(call_wire(party->call)), SOL_SOCKET,
+		    SO_RCVBUF, &size, sizeof(size));
+}
+
+static int
+party_attach(struct party *party)
+{
+	if (party->roams)
+		return party_attach_roaming(party);
 	party->call = daemon_attach(party->daemon, party->session, 0,
 	    &party->gateway);
 	if (party->call == NULL)
 		return party_fail(party, "cannot attach");
-	if (party->small)
-		setsockopt(wire_fd(call_wire(party->call)), SOL_SOCKET,
-		    SO_RCVBUF, &size, sizeof(size));
+	party_shrink_buffer(party);
 	return 0;
 }
 
 struct party *
-party_new(struct daemon *daemon, const char *name)
+party_alloc(struct daemon *daemon, const char *name)
 {
 	struct party *party = xcalloc(1, sizeof(*party));
 
 	party->daemon = daemon;
 	party->name = xstrdup(name);
 	LIST_INIT(&party->jobs);
+	return party;
+}
+
+struct party *
+party_new(struct daemon *daemon, const char *name)
+{
+	struct party *party = party_alloc(daemon, name);
+
 	if (party_attach(party) == -1) {
 		party_free(party);
 		return NULL;

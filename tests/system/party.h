@@ -104,6 +104,27 @@ int party_is_connected(struct party *party);
  */
 int party_resume(struct party *party, enum party_leave leave);
 
+/*
+ * A party that goes on whatever happens to its connections and their
+ * gateways: it tries again to attach, and does not care which one carries it.
+ */
+struct party *party_new_roaming(struct daemon *daemon, const char *name);
+
+/*
+ * Call "step" until it returns 0 or fails for another reason than the end of
+ * the connection, after which it resumes and calls it again.  Returns 0 or
+ * -1.  What is sent once must be noted before it can fail, as party_say() and
+ * those that use it do.
+ */
+int party_roam(struct party *party, int (*step)(struct party *, void *),
+    void *arg);
+
+/* party_start() and party_finish() for these; how often one has resumed. */
+struct party_job *party_roam_start(struct party *party, enum party_kind kind,
+    const char *id);
+int party_roam_finish(struct party *party, struct party_job *job);
+int party_resumed(const struct party *party);
+
 /* Leave without resuming; session and jobs stay. */
 void party_leave(struct party *party, enum party_leave leave);
 

@@ -52,14 +52,14 @@ party_settle(struct party *party)
 	    "answers and output");
 }
 
-static int
+int
 party_is_closed(struct party *party, struct party_job *job)
 {
 	(void)party;
 	return tape_closed(job->tape);
 }
 
-static int
+int
 party_tell_end(struct party *party, struct party_job *job)
 {
 	struct json_object *params;
@@ -130,15 +130,21 @@ party_account(struct party *party, struct party_job *job)
 }
 
 int
+party_conclude(struct party *party, struct party_job *job)
+{
+	if (tape_exit_code(job->tape) != 0)
+		return party_fail(party, "%s: exit code %d", job->id,
+		    tape_exit_code(job->tape));
+	return party_account(party, job);
+}
+
+int
 party_finish(struct party *party, struct party_job *job)
 {
 	if (party->error[0] != '\0' || party_tell_end(party, job) == -1 ||
 	    party_until(party, job, party_is_closed, "a job's end") == -1)
 		return -1;
-	if (tape_exit_code(job->tape) != 0)
-		return party_fail(party, "%s: exit code %d", job->id,
-		    tape_exit_code(job->tape));
-	return party_account(party, job);
+	return party_conclude(party, job);
 }
 
 int

@@ -80,7 +80,7 @@ party_start_params(const struct daemon *daemon, enum party_kind kind,
 	return params;
 }
 
-static int
+int
 party_job_send_start(struct party *party, struct party_job *job)
 {
 	job->asked++;
@@ -91,13 +91,10 @@ party_job_send_start(struct party *party, struct party_job *job)
 }
 
 struct party_job *
-party_ask_start(struct party *party, enum party_kind kind, const char *id)
+party_note_start(struct party *party, enum party_kind kind, const char *id)
 {
-	struct party_job *job;
+	struct party_job *job = xcalloc(1, sizeof(*job));
 
-	if (party->error[0] != '\0')
-		return NULL;
-	job = xcalloc(1, sizeof(*job));
 	job->kind = kind;
 	job->id = xstrdup(id);
 	job->tape = tape_new(id);
@@ -106,11 +103,24 @@ party_ask_start(struct party *party, enum party_kind kind, const char *id)
 	/* A talking job begins with eight bytes, once its terminal is raw. */
 	if (strcmp(kinds[kind].mode, "talk") == 0)
 		job->want_out = 8;
+	/* Until it is answered it is asked for on every connection. */
+	job->starting = -1;
 	LIST_INSERT_HEAD(&party->jobs, job, entry);
+	return job;
+}
+
+struct party_job *
+party_ask_start(struct party *party, enum party_kind kind, const char *id)
+{
+	struct party_job *job;
+
+	if (party->error[0] != '\0')
+		return NULL;
+	job = party_note_start(party, kind, id);
 	return party_job_send_start(party, job) == -1 ? NULL : job;
 }
 
-static int
+int
 party_is_ready(struct party *party, struct party_job *job)
 {
 	(void)party;
@@ -368,18 +378,24 @@ party_ballast(struct party *party, struct party_job *job, int lines,
 	return rc;
 }
 
+/* Both are noted before either can fail to be sent. */
 int
 party_ask_output(struct party *party, struct party_job *job, size_t len)
 {
+	struct party_write *out, *err = NULL;
 	char line[64];
-	int rc;
 
+	if (party->error[0] != '\0')
+		return -1;
 	snprintf(line, sizeof(line), "o %zu\n", len);
+	out = party_note_write(job, line, strlen(line));
 	job->want_out += len;
-	rc = party_say(party, job, line);
-	if (job->kind != PARTY_PIPES)
-		return rc;
-	line[0] = 'e';
-	job->want_err += len;
-	return rc == -1 ? -1 : party_say(party, job, line);
+	if (job->kind == PARTY_PIPES) {
+		line[0] = 'e';
+		err = party_note_write(job, line, strlen(line));
+		job->want_err += len;
+	}
+	if (party_send_write(party, job, out) == -1)
+		return -1;
+	return err == NULL ? 0 : party_send_write(party, job, err);
 }

@@ -43,6 +43,8 @@ struct party {
 	struct call *call;
 	pid_t gateway;
 	int small;
+	int roams; /* tries again, through any gateway */
+	int resumed; /* so often */
 	int leaving; /* takes what has arrived, sends nothing more */
 	uint64_t goal; /* of party_take() */
 	LIST_HEAD(, party_job) jobs;
@@ -52,6 +54,26 @@ struct party {
 /* Note why, once; returns -1. */
 int party_fail(struct party *party, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* Make it with nothing but its names. */
+struct party *party_alloc(struct daemon *daemon, const char *name);
+
+/* Attach, trying again for PARTY_MS: 0 or -1. */
+int party_attach_roaming(struct party *party);
+
+/* A connection has just been made. */
+void party_shrink_buffer(struct party *party);
+
+/* Note a job without asking for it. */
+struct party_job *party_note_start(struct party *party, enum party_kind kind,
+    const char *id);
+int party_job_send_start(struct party *party, struct party_job *job);
+int party_is_ready(struct party *party, struct party_job *job);
+
+/* How a job is ended: told, seen to have closed, compared. */
+int party_tell_end(struct party *party, struct party_job *job);
+int party_is_closed(struct party *party, struct party_job *job);
+int party_conclude(struct party *party, struct party_job *job);
 
 /* Send what is needed to get "job" on this connection going again. */
 int party_job_again(struct party *party, struct party_job *job);

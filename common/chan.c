@@ -24,7 +24,6 @@
 #define TYPE_LEN 2		/* bytes before the payload of a packet */
 #define PACKET_MAX (TYPE_LEN + PROTO_CONTROL_MAX)
 #define TURN_MAX 64		/* packets handled before others get a turn */
-#define ROWS_MAX 256
 #define WHY_SIZE 96
 
 struct packet {
@@ -50,7 +49,7 @@ struct chan {
 	STAILQ_HEAD(, packet) queue;
 	size_t nqueued;
 	size_t bytes_queued;
-	bool once[ROWS_MAX];	/* rows that have come and may not again */
+	bool once[PROTO_ROW_COUNT];	/* rows that have come and may not again */
 	bool dead;
 	bool clean;		/* dead because the peer closed */
 	bool freed;
@@ -299,6 +298,8 @@ chan_write_cb(evutil_socket_t fd, short what, void *arg)
 		packet_free(packet);
 	}
 	event_del(chan->ev_write);
+	if (chan->ops->drained != NULL && !chan->dead)
+		chan->ops->drained(chan->arg);
 }
 
 static int

@@ -45,6 +45,11 @@ struct chan_ops {
 	 * the channel now or later.
 	 */
 	void (*lost)(void *arg, const char *why);
+	/*
+	 * Called from the loop when what was queued has all been sent; may
+	 * free the channel.  NULL: nobody waits for that.
+	 */
+	void (*drained)(void *arg);
 };
 
 /*

@@ -22,7 +22,6 @@
 #define SCRATCH_SIZE (256 * 1024)
 #define LOOK_MS 50		/* see link_look_cb() */
 #define TURN_MAX 4		/* reads before others get a turn */
-#define ROWS_MAX 128
 #define WHY_SIZE 96
 #define ENCODE_KEEP (128 * 1024) /* memory kept between messages */
 
@@ -55,7 +54,7 @@ struct link {
 	bool clean;
 	bool freed;
 	int depth;
-	bool once[ROWS_MAX];
+	bool once[PROTO_ROW_COUNT];
 	char why[WHY_SIZE];
 };
 

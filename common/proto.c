@@ -61,6 +61,7 @@ static const char *const role_names[ROLE_COUNT] = {
 	[ROLE_BROKER] = "broker",
 	[ROLE_GATEWAY] = "gateway",
 	[ROLE_RUNNER] = "runner",
+	[ROLE_OPERATOR] = "operator",
 };
 
 static const char *const error_texts[] = {

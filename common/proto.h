@@ -48,6 +48,7 @@ enum proto_role {
 	ROLE_BROKER,
 	ROLE_GATEWAY,
 	ROLE_RUNNER,
+	ROLE_OPERATOR,
 	ROLE_COUNT
 };
 
@@ -123,6 +124,17 @@ enum proto_report {
 	REPORT_NOTHING,
 	REPORT_EVENTS,
 	REPORT_ARGUMENTS	/* and what processes are started with */
+};
+
+/* STATUS of BC_DONE: how a question or an order of an operator came out. */
+enum proto_told {
+	TOLD_DONE,
+	TOLD_NOT_FOUND,
+	TOLD_AMBIGUOUS,		/* the candidates came before it */
+	TOLD_REFUSED,		/* not in this state, or not so */
+	TOLD_FAILED,
+	TOLD_UNAVAILABLE,	/* whoever would do it does not answer */
+	TOLD_COUNT
 };
 
 /* DOOR: for whom the broker accepts there. */
@@ -353,6 +365,29 @@ enum proto_budget {
 	T(LOSS_TTL_MS, 330, U64, 8) \
 	T(RECONNECT_MS, 331, U64, 8) \
 	T(LEAVING, 332, BOOL, 1) \
+	T(PREFIX, 270, STR, PROTO_SESSION_LEN) \
+	T(NAME, 271, STR, 64) \
+	T(PID, 272, U32, 4) \
+	T(STATE, 273, STR, 32) \
+	T(REASON_NAME, 274, STR, 32) \
+	T(REASON_TEXT, 275, STR, 128) \
+	T(DETAIL, 276, U32, 4) \
+	T(SINCE_MS, 277, U64, 8) \
+	T(DEADLINE_MS, 278, U64, 8) \
+	T(CGROUP, 279, STR, 4096) \
+	T(USED, 280, U64, 8) \
+	T(LIMIT, 281, U64, 8) \
+	T(OFF, 282, BOOL, 1) \
+	T(RETAINED, 283, U64, 8) \
+	T(DRAINING, 284, BOOL, 1) \
+	T(ENDED, 285, BOOL, 1) \
+	T(SOURCE, 286, STR, 192) \
+	T(CONNECTIONS, 287, U64, 8) \
+	T(SUPERVISED, 288, BOOL, 1) \
+	T(CONTROLLERS, 289, STR, 256) \
+	T(RUNNER_STATE, 290, STR, 32) \
+	T(RELEASE, 291, STR, 32) \
+	T(KEPT_MS, 292, U64, 8) \
 	T(DOOR, 350, U32, 4) \
 	T(ORDER, 351, U32, 4) \
 	T(HANDOFF, 352, BOOL, 1) \
@@ -445,6 +480,138 @@ enum proto_access { ACCESS_READ, ACCESS_WRITE, ACCESS_DENY, ACCESS_COUNT };
 #define FIELDS_BS_SURVEYED(F, L) \
 	F(L, TOTAL, total, MUST) \
 	F(L, SESSIONS, sessions, MUST)
+/*
+ * What operators ask and order; the REQUEST comes back with all that is said
+ * to it.  A PREFIX is the beginning of a session's id, or all of it.
+ */
+#define FIELDS_ASK(F, L) \
+	F(L, REQUEST, request, MUST)
+#define FIELDS_CB_SESSIONS(F, L) \
+	F(L, REQUEST, request, MUST) \
+	F(L, ENDED, ended, MAY)
+#define FIELDS_CB_SESSION(F, L) \
+	F(L, REQUEST, request, MUST) \
+	F(L, PREFIX, prefix, MUST)
+#define FIELDS_CB_PROCESSES(F, L) \
+	F(L, REQUEST, request, MUST) \
+	F(L, PREFIX, prefix, MAY)
+#define FIELDS_CB_KILL(F, L) \
+	F(L, REQUEST, request, MUST) \
+	F(L, PREFIX, prefix, MUST) \
+	F(L, PROCESS_ID, process_id, MAY) \
+	F(L, SIGNAL, signal, MAY)
+#define FIELDS_CB_EVICT(F, L) \
+	F(L, REQUEST, request, MUST) \
+	F(L, PREFIX, prefix, MUST) \
+	F(L, TEXT, text, MAY) \
+	F(L, GRACE_MS, grace_ms, MAY)
+#define FIELDS_CB_DRAIN(F, L) \
+	F(L, REQUEST, request, MUST) \
+	F(L, OFF, off, MAY)
+#define FIELDS_CB_TRACE(F, L) \
+	F(L, REQUEST, request, MUST) \
+	F(L, TOPICS, topics, MUST) \
+	F(L, OFF, off, MAY) \
+	F(L, FORCE, force, MAY)
+/* Times are of the wall clock, in ms since the Epoch. */
+#define FIELDS_BC_STATUS(F, L) \
+	F(L, REQUEST, request, MUST) \
+	F(L, RELEASE, release, MUST) \
+	F(L, STARTED_MS, started_ms, MUST) \
+	F(L, DRAINING, draining, MUST) \
+	F(L, SUPERVISED, supervised, MUST) \
+	F(L, SINCE_MS, since_ms, MAY) \
+	F(L, COUNT, count, MAY) \
+	F(L, CGROUP, cgroup, MAY) \
+	F(L, CONTROLLERS, controllers, MAY)
+/* How many sessions are in that state. */
+#define FIELDS_BC_STATE(F, L) \
+	F(L, REQUEST, request, MUST) \
+	F(L, STATE, state, MUST) \
+	F(L, COUNT, count, MUST)
+/* A process of the server's: its role, and a gateway's number and pool. */
+#define FIELDS_BC_ROLE(F, L) \
+	F(L, REQUEST, request, MUST) \
+	F(L, NAME, name, MUST) \
+	F(L, GATEWAY, gateway, MAY) \
+	F(L, POOL, pool, MAY) \
+	F(L, PID, pid, MAY) \
+	F(L, VERSION, version, MAY) \
+	F(L, CONNECTIONS, connections, MAY) \
+	F(L, COUNT, count, MAY)
+#define FIELDS_BC_LISTENER(F, L) \
+	F(L, REQUEST, request, MUST) \
+	F(L, LISTENER, listener, MUST) \
+	F(L, POOL, pool, MUST) \
+	F(L, ADMISSION, admission, MUST) \
+	F(L, COUNT, count, MUST)
+/* Of the host, or of a tenant.  Without LIMIT there is none. */
+#define FIELDS_BC_BUDGET(F, L) \
+	F(L, REQUEST, request, MUST) \
+	F(L, NAME, name, MUST) \
+	F(L, USED, used, MUST) \
+	F(L, TENANT_NAME, tenant_name, MAY) \
+	F(L, LIMIT, limit, MAY)
+#define FIELDS_BC_SESSION(F, L) \
+	F(L, REQUEST, request, MUST) \
+	F(L, SESSION, session, MUST) \
+	F(L, STATE, state, MUST) \
+	F(L, SINCE_MS, since_ms, MUST) \
+	F(L, GENERATION, generation, MUST) \
+	F(L, DETACH_TTL_MS, detach_ttl_ms, MUST) \
+	F(L, RUNNER_STATE, runner_state, MUST) \
+	F(L, TENANT_NAME, tenant_name, MAY) \
+	F(L, UID, uid, MAY) \
+	F(L, DEADLINE_MS, deadline_ms, MAY) \
+	F(L, GATEWAY, gateway, MAY) \
+	F(L, CLIENT_NAME, client_name, MAY) \
+	F(L, SOURCE, source, MAY) \
+	F(L, PID, pid, MAY) \
+	F(L, VERSION, version, MAY) \
+	F(L, CGROUP, cgroup, MAY) \
+	F(L, REASON_NAME, reason_name, MAY) \
+	F(L, REASON_TEXT, reason_text, MAY) \
+	F(L, DETAIL, detail, MAY) \
+	F(L, TEXT, text, MAY) \
+	F(L, ENDED_MS, ended_ms, MAY) \
+	F(L, KEPT_MS, kept_ms, MAY)
+/* Processes of a session; OMITTED of them are not told of. */
+#define FIELDS_BC_PROCESSES(F, L) \
+	F(L, REQUEST, request, MUST) \
+	F(L, SESSION, session, MUST) \
+	F(L, PROCESSES, processes, MAY) \
+	F(L, OMITTED, omitted, MAY) \
+	F(L, RETAINED, retained, MAY) \
+	F(L, TEXT, text, MAY)
+#define FIELDS_BC_TOLD(F, L) \
+	F(L, REQUEST, request, MUST) \
+	F(L, TEXT, text, MUST)
+/* COUNT: of what was done to how many, or of more candidates. */
+#define FIELDS_BC_DONE(F, L) \
+	F(L, REQUEST, request, MUST) \
+	F(L, STATUS, status, MUST) \
+	F(L, TEXT, text, MAY) \
+	F(L, COUNT, count, MAY)
+#define FIELDS_BR_LIST(F, L) \
+	F(L, REQUEST, request, MUST) \
+	F(L, AFTER, after, MAY)
+/* Without PROCESS_ID it is for all of them. */
+#define FIELDS_BR_SIGNAL(F, L) \
+	F(L, REQUEST, request, MUST) \
+	F(L, SIGNAL, signal, MUST) \
+	F(L, PROCESS_ID, process_id, MAY)
+/* Also log what belongs to these topics; without any, none. */
+#define FIELDS_TRACE(F, L) \
+	F(L, TOPICS, topics, MAY)
+#define FIELDS_RB_LISTED(F, L) \
+	F(L, REQUEST, request, MUST) \
+	F(L, PROCESSES, processes, MUST) \
+	F(L, NEXT, next, MAY) \
+	F(L, RETAINED, retained, MAY)
+/* COUNT: how many processes were sent the signal. */
+#define FIELDS_RB_SIGNALED(F, L) \
+	F(L, REQUEST, request, MUST) \
+	F(L, COUNT, count, MUST)
 /* Of the host: BUDGETS has an item each, a number (32 bits), a value (64). */
 #define FIELDS_SB_HOST(F, L) \
 	F(L, COUNT, count, MUST) \
@@ -845,7 +1012,9 @@ enum proto_access { ACCESS_READ, ACCESS_WRITE, ACCESS_DENY, ACCESS_COUNT };
 	F(L, TTY, tty, MAY) \
 	F(L, RUNNING, running, MAY) \
 	F(L, CLOSED, closed, MAY) \
-	F(L, STARTED_MS, started_ms, MAY)
+	F(L, STARTED_MS, started_ms, MAY) \
+	F(L, PID, pid, MAY) \
+	F(L, RETAINED, retained, MAY)
 
 /* And what a GAP field carries. */
 #define FIELDS_GAP(F, L) \
@@ -928,6 +1097,7 @@ enum proto_access { ACCESS_READ, ACCESS_WRITE, ACCESS_DENY, ACCESS_COUNT };
 	M(BG_PROBE, 355, BG_PROBE, BROKER, GATEWAY, IN_UP, 128, 0, 0, 0) \
 	M(BG_GONE, 356, BG_GONE, BROKER, GATEWAY, IN_UP, 1280, 0, 0, 0) \
 	M(BG_HELD, 357, HOLD, BROKER, GATEWAY, IN_UP, 128, 0, 0, 0) \
+	M(BG_TRACE, 369, TRACE, BROKER, GATEWAY, IN_UP, 1280, 0, 0, 0) \
 	M(BR_CONFIG, 400, BR_CONFIG, BROKER, RUNNER, IN_START, 8192, 0, 1, 1) \
 	M(BR_ATTACHMENT, 401, GENERATION, BROKER, RUNNER, IN_START | IN_UP, 64, 1, 1, 0) \
 	M(BR_DETACH, 402, GENERATION, BROKER, RUNNER, IN_START | IN_UP | IN_STOP, 64, 0, 0, 0) \
@@ -936,6 +1106,9 @@ enum proto_access { ACCESS_READ, ACCESS_WRITE, ACCESS_DENY, ACCESS_COUNT };
 	M(BR_REPORT, 405, BR_REPORT, BROKER, RUNNER, IN_START | IN_UP | IN_STOP, 64, 0, 0, 0) \
 	M(BR_RECALL, 406, BUDGET, BROKER, RUNNER, IN_START | IN_UP | IN_STOP, 64, 0, 0, 0) \
 	M(BR_RESUME, 407, HELLO, BROKER, RUNNER, IN_START | IN_UP | IN_STOP, 256, 0, 0, 0) \
+	M(BR_LIST, 408, BR_LIST, BROKER, RUNNER, IN_UP, 64, 0, 0, 0) \
+	M(BR_SIGNAL, 409, BR_SIGNAL, BROKER, RUNNER, IN_UP, 8192, 0, 0, 0) \
+	M(BR_TRACE, 410, TRACE, BROKER, RUNNER, IN_START | IN_UP | IN_STOP, 1280, 0, 0, 0) \
 	M(RB_HELLO, 450, HELLO, RUNNER, BROKER, IN_START | IN_UP, 256, 0, 0, 1) \
 	M(RB_DETACHED, 451, GENERATION, RUNNER, BROKER, IN_UP | IN_STOP, 64, 0, 0, 0) \
 	M(RB_ENDED, 452, RB_ENDED, RUNNER, BROKER, IN_UP | IN_STOP, 12288, 0, 0, 1) \
@@ -943,6 +1116,8 @@ enum proto_access { ACCESS_READ, ACCESS_WRITE, ACCESS_DENY, ACCESS_COUNT };
 	M(RB_EVENT, 454, RB_EVENT, RUNNER, BROKER, IN_UP | IN_STOP, 12288, 0, 0, 0) \
 	M(RB_FAILED, 455, RB_FAILED, RUNNER, BROKER, IN_START | IN_UP | IN_STOP, 1280, 0, 0, 1) \
 	M(RB_HERE, 456, RB_HERE, RUNNER, BROKER, IN_START | IN_UP | IN_STOP, 256, 0, 0, 0) \
+	M(RB_LISTED, 457, RB_LISTED, RUNNER, BROKER, IN_UP | IN_STOP, 61440, 0, 0, 0) \
+	M(RB_SIGNALED, 458, RB_SIGNALED, RUNNER, BROKER, IN_UP | IN_STOP, 64, 0, 0, 0) \
 	M(GR_HELLO, 500, HELLO, GATEWAY, RUNNER, IN_START, 256, 0, 0, 1) \
 	M(GR_ACK, 501, GR_ACK, GATEWAY, RUNNER, IN_UP, 64, 0, 0, 0) \
 	M(GR_START, 510, GR_START, GATEWAY, RUNNER, IN_UP, PROTO_REQUEST_MAX, 0, 0, 0) \
@@ -978,12 +1153,39 @@ enum proto_access { ACCESS_READ, ACCESS_WRITE, ACCESS_DENY, ACCESS_COUNT };
 	M(RG_EXITED, 611, RG_EXITED, RUNNER, GATEWAY, IN_UP, 8192, 0, 0, 0) \
 	M(RG_CLOSED, 612, RG_CLOSED, RUNNER, GATEWAY, IN_UP, 8192, 0, 0, 0) \
 	M(RG_FS_APPEARED, 613, RG_FS_APPEARED, RUNNER, GATEWAY, IN_UP, 64, 0, 0, 0) \
-	M(RG_HTTP_BODY, 614, RG_HTTP_BODY, RUNNER, GATEWAY, IN_UP, PROTO_EVENT_MAX, 0, 0, 0)
+	M(RG_HTTP_BODY, 614, RG_HTTP_BODY, RUNNER, GATEWAY, IN_UP, PROTO_EVENT_MAX, 0, 0, 0) \
+	M(CB_HELLO, 800, HELLO, OPERATOR, BROKER, IN_START, 256, 0, 0, 1) \
+	M(CB_STATUS, 801, ASK, OPERATOR, BROKER, IN_UP, 64, 0, 0, 0) \
+	M(CB_SESSIONS, 802, CB_SESSIONS, OPERATOR, BROKER, IN_UP, 64, 0, 0, 0) \
+	M(CB_SHOW, 803, CB_SESSION, OPERATOR, BROKER, IN_UP, 128, 0, 0, 0) \
+	M(CB_WHY, 804, CB_SESSION, OPERATOR, BROKER, IN_UP, 128, 0, 0, 0) \
+	M(CB_PROCESSES, 805, CB_PROCESSES, OPERATOR, BROKER, IN_UP, 128, 0, 0, 0) \
+	M(CB_KILL, 806, CB_KILL, OPERATOR, BROKER, IN_UP, 8192, 0, 0, 0) \
+	M(CB_EVICT, 807, CB_EVICT, OPERATOR, BROKER, IN_UP, 1280, 0, 0, 0) \
+	M(CB_DRAIN, 808, CB_DRAIN, OPERATOR, BROKER, IN_UP, 64, 0, 0, 0) \
+	M(CB_ORDER, 809, BS_ORDER, OPERATOR, BROKER, IN_UP, 128, 0, 0, 0) \
+	M(CB_TRACE, 810, CB_TRACE, OPERATOR, BROKER, IN_UP, 1280, 0, 0, 0) \
+	M(BC_HELLO, 850, HELLO, BROKER, OPERATOR, IN_START, 256, 0, 0, 1) \
+	M(BC_STATUS, 851, BC_STATUS, BROKER, OPERATOR, IN_UP, 8192, 0, 0, 0) \
+	M(BC_STATE, 852, BC_STATE, BROKER, OPERATOR, IN_UP, 128, 0, 0, 0) \
+	M(BC_ROLE, 853, BC_ROLE, BROKER, OPERATOR, IN_UP, 256, 0, 0, 0) \
+	M(BC_LISTENER, 854, BC_LISTENER, BROKER, OPERATOR, IN_UP, 512, 0, 0, 0) \
+	M(BC_BUDGET, 855, BC_BUDGET, BROKER, OPERATOR, IN_UP, 256, 0, 0, 0) \
+	M(BC_SESSION, 856, BC_SESSION, BROKER, OPERATOR, IN_UP, 8192, 0, 0, 0) \
+	M(BC_PROCESSES, 857, BC_PROCESSES, BROKER, OPERATOR, IN_UP, 65024, 0, 0, 0) \
+	M(BC_TOLD, 858, BC_TOLD, BROKER, OPERATOR, IN_UP, 1280, 0, 0, 0) \
+	M(BC_DONE, 859, BC_DONE, BROKER, OPERATOR, IN_START | IN_UP, 1280, 0, 0, 0)
 
 enum proto_type {
 #define M(name, number, fields, from, to, phases, max, fdmin, fdmax, once) \
 	MSG_##name = number,
 	PROTO_MESSAGES(M)
+#undef M
+};
+
+enum {
+#define M(name, number, fields, from, to, phases, max, fdmin, fdmax, once) + 1
+	PROTO_ROW_COUNT = 0 PROTO_MESSAGES(M)
 #undef M
 };
 
@@ -1013,6 +1215,11 @@ PROTO_TAGS(T)
 	L(HELLO) L(NOTHING) L(PING) L(STOP) L(HANDLE) L(ATTACHMENT) \
 	L(GENERATION) L(SB_CONFIG) L(SB_HOST) L(SB_LISTENER) L(SB_TENANT) \
 	L(BS_TAKEN) L(KEEP) L(DOOR) L(BS_ORDER) L(SB_TOLD) L(BS_SURVEYED) \
+	L(ASK) L(CB_SESSIONS) L(CB_SESSION) L(CB_PROCESSES) L(CB_KILL) \
+	L(CB_EVICT) L(CB_DRAIN) L(CB_TRACE) L(BC_STATUS) L(BC_STATE) \
+	L(BC_ROLE) L(BC_LISTENER) L(BC_BUDGET) L(BC_SESSION) \
+	L(BC_PROCESSES) L(BC_TOLD) L(BC_DONE) L(BR_LIST) L(BR_SIGNAL) \
+	L(TRACE) L(RB_LISTED) L(RB_SIGNALED) \
 	L(LEASE) L(SB_GATEWAY) L(SG_CONFIG) \
 	L(SG_LISTENER) L(SG_TLS) L(SG_LIMITS) L(GB_ADMIT) L(GB_ATTACH) L(GB_PROBED) L(BG_REFUSED) \
 	L(BG_ATTACHED) L(BG_ATTACH_FAILED) L(BG_PROBE) L(BG_GONE) \

@@ -4,7 +4,7 @@
 set -eu
 src=${top_srcdir:-.}
 table=$(sed -n 's/^	M(\([A-Z0-9_]*\),.*/\1/p' "$src/common/proto.h" | sort -u)
-text=$(grep -oE '\b[SBGR][SBGR]_[A-Z][A-Z_]*' "$src/common/PROTOCOL" | sort -u)
+text=$(grep -oE '\b[SBGRC][SBGRC]_[A-Z][A-Z_]*' "$src/common/PROTOCOL" | sort -u)
 if [ -z "$table" ]; then
 	echo "no messages found in common/proto.h" >&2
 	exit 1

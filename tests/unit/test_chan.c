@@ -73,7 +73,7 @@ on_lost(void *arg, const char *reason)
 	event_base_loopbreak(base);
 }
 
-static const struct chan_ops ops = { handlers, 3, on_lost };
+static const struct chan_ops ops = { handlers, 3, on_lost, NULL };
 
 static void
 setup(void)

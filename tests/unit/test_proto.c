@@ -97,6 +97,7 @@ Test(proto, names_tell_who_speaks_to_whom)
 	static const char letters[ROLE_COUNT] = {
 		[ROLE_SUPERVISOR] = 'S', [ROLE_BROKER] = 'B',
 		[ROLE_GATEWAY] = 'G', [ROLE_RUNNER] = 'R',
+		[ROLE_OPERATOR] = 'C',
 	};
 
 	EACH_ROW(row) {

@@ -15,6 +15,7 @@
 
 #define LOG_LINE_SIZE 1024
 #define LOG_TOPICS 16
+#define LOG_TRACE_SIZE 32
 
 static const struct {
 	const char *word;
@@ -31,6 +32,8 @@ static enum log_level log_level = LOG_LEVEL_INFO;
 static int log_to_syslog;
 static const char *log_topics[LOG_TOPICS];
 static size_t log_ntopics;
+static char log_traces[LOG_TRACES][LOG_TRACE_SIZE];
+static size_t log_ntraces;
 static void (*log_hook)(enum log_level, const char *);
 
 void
@@ -51,6 +54,22 @@ log_topic(const char *topic)
 		log_topics[log_ntopics++] = topic;
 }
 
+int
+log_trace(const char *topic, size_t len)
+{
+	if (len == 0 || len >= LOG_TRACE_SIZE || log_ntraces == LOG_TRACES)
+		return -1;
+	memcpy(log_traces[log_ntraces], topic, len);
+	log_traces[log_ntraces++][len] = '\0';
+	return 0;
+}
+
+void
+log_trace_clear(void)
+{
+	log_ntraces = 0;
+}
+
 void
 log_set_hook(void (*hook)(enum log_level, const char *))
 {
@@ -62,6 +81,10 @@ log_topic_wanted(const char *topic)
 {
 	size_t i;
 
+	for (i = 0; i < log_ntraces; i++)
+		if (strcmp(log_traces[i], topic) == 0 ||
+		    strcmp(log_traces[i], "all") == 0)
+			return 1;
 	if (log_level < LOG_LEVEL_DEBUG)
 		return 0;
 	for (i = 0; i < log_ntopics; i++)
@@ -103,14 +126,12 @@ log_tame(char *text)
 }
 
 static void __attribute__((format(printf, 3, 0)))
-log_vwrite(enum log_level level, int error, const char *fmt, va_list ap)
+log_vput(enum log_level level, int error, const char *fmt, va_list ap)
 {
 	char text[LOG_LINE_SIZE];
 	size_t used;
 	int n, saved = errno;
 
-	if (level > log_level)
-		return;
 	n = vsnprintf(text, sizeof(text), fmt, ap);
 	if (n < 0)
 		return;
@@ -121,6 +142,13 @@ log_vwrite(enum log_level level, int error, const char *fmt, va_list ap)
 	log_tame(text);
 	log_emit(level, text);
 	errno = saved;
+}
+
+static void __attribute__((format(printf, 3, 0)))
+log_vwrite(enum log_level level, int error, const char *fmt, va_list ap)
+{
+	if (level <= log_level)
+		log_vput(level, error, fmt, ap);
 }
 
 void
@@ -185,7 +213,7 @@ log_debug(const char *topic, const char *fmt, ...)
 	if (!log_topic_wanted(topic))
 		return;
 	va_start(ap, fmt);
-	log_vwrite(LOG_LEVEL_DEBUG, 0, fmt, ap);
+	log_vput(LOG_LEVEL_DEBUG, 0, fmt, ap);
 	va_end(ap);
 }
 

@@ -35,6 +35,15 @@ void log_init(const char *name, enum log_level level, int syslog);
 void log_topic(const char *topic);
 
 /*
+ * The same whatever the level is, and until log_trace_clear(): for an operator
+ * who looks for something while all runs.  "topic" is copied; "all" is every
+ * one.  Returns 0, or -1 when it is no name of a topic or there are too many.
+ */
+#define LOG_TRACES 16
+int log_trace(const char *topic, size_t len);
+void log_trace_clear(void);
+
+/*
  * The plain forms add ": " and strerror(errno); the x forms do not.  fatal
  * forms exit with status 1.  log_debug's first argument is the topic.
  */

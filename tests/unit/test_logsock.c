@@ -166,3 +166,45 @@ Test(logsock, what_others_chose_is_tamed)
 	cr_assert_str_eq(heard,
 	    "runner: x?holdfastd[1]: ?[2Jgone??\xc3\xa9");
 }
+
+static char traced[256];
+
+static void
+trace_hook(enum log_level level, const char *text)
+{
+	(void)level;
+	snprintf(traced, sizeof(traced), "%s", text);
+}
+
+static const char *
+said(const char *topic)
+{
+	traced[0] = '\0';
+	log_debug(topic, "about %s", topic);
+	return traced;
+}
+
+Test(logsock, a_topic_is_traced_whatever_the_level_until_it_is_not)
+{
+	char longest[64];
+	int i;
+
+	log_init("test", LOG_LEVEL_WARN, 0);
+	log_set_hook(trace_hook);
+	cr_assert_str_eq(said("session"), "");
+	cr_assert_eq(log_trace("session, cut", 7), 0);
+	cr_assert_str_eq(said("session"), "about session");
+	cr_assert_str_eq(said("gate"), "");
+	cr_assert_eq(log_trace("all", 3), 0);
+	cr_assert_str_eq(said("gate"), "about gate");
+	log_trace_clear();
+	cr_assert_str_eq(said("session"), "");
+	memset(longest, 'x', sizeof(longest));
+	cr_assert_eq(log_trace(longest, sizeof(longest)), -1);
+	cr_assert_eq(log_trace("", 0), -1);
+	for (i = 0; i < LOG_TRACES; i++)
+		cr_assert_eq(log_trace("x", 1), 0);
+	cr_assert_eq(log_trace("x", 1), -1);
+	log_trace_clear();
+	log_set_hook(NULL);
+}

@@ -4,10 +4,12 @@
 
 #include <sys/types.h>
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/xmalloc.h"
 #include "tests/lib/daemon.h"
@@ -60,24 +62,32 @@ attach(struct daemon *daemon, const struct left *left, char **out, char **err)
 static void
 story_detach(struct daemon *daemon)
 {
+	char *path = xasprintf("%s/go-on", daemon_dir(daemon));
+	char *script = xasprintf("echo one; until [ -e %s ]; do sleep 0.05; "
+	    "done; echo two; exit 6", path);
 	struct left left;
+	struct cli *cli;
 	char *out, *err;
 	const char *ps[] = { "ps", left.session, NULL };
+	const char *back[] = { "attach", left.session, NULL };
 	int status;
 
-	if (!tap_ok(run_detached(daemon, "echo one; sleep 0.5; echo two; "
-	    "exit 6", "-T", &left), "a job is left running"))
-		return;
+	if (!tap_ok(run_detached(daemon, script, "-T", &left),
+	    "a job is left running"))
+		goto out;
 	status = cli_run(daemon_url(daemon), ps, NULL, 0, &out, &err);
 	tap_ok(status == 0 && strstr(out, left.process) != NULL,
 	    "it is listed (%d)", status);
 	free(out);
 	free(err);
-	status = attach(daemon, &left, &out, &err);
+	cli = cli_start_null(daemon_url(daemon), back);
+	cli_expect(cli, "one\n");
+	close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	status = cli_wait(cli);
 	tap_ok(status == 6, "its status comes back (%d)", status);
-	tap_ok(strcmp(out, "one\ntwo\n") == 0, "with all of its output");
-	free(out);
-	free(err);
+	tap_ok(strcmp(cli_out(cli), "one\ntwo\n") == 0,
+	    "with all of its output");
+	cli_free(cli);
 	status = attach(daemon, &left, &out, &err);
 	tap_ok(status == STATUS_FAILED && strstr(err, "nothing runs") != NULL,
 	    "then nothing is left to attach to");
@@ -88,6 +98,9 @@ story_detach(struct daemon *daemon)
 	    "but to be seen");
 	free(out);
 	free(err);
+out:
+	free(script);
+	free(path);
 }
 
 static char *

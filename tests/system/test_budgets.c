@@ -190,17 +190,19 @@ host_start(const char *budget, unsigned long tenants, unsigned long hosts)
 	    xasprintf("\"%s\": %lu", budget, tenants);
 	char *all = hosts == 0 ? xstrdup("") :
 	    xasprintf("\"%s\": %lu", budget, hosts);
+	/* What is retained is looked at when it has been written. */
+	int retention = strcmp(budget, "retained-bytes") == 0 ? 5000 : 300;
 	char *text = xasprintf("{ \"gateways\": 1, \"listeners\": [\n"
 	    "{ \"address\": \"ws://127.0.0.1:0\", \"tenants\": [\"alpha\"], "
 	    "\"admission\": [\"none\"] },\n"
 	    "{ \"address\": \"ws://127.0.0.1:0\", \"tenants\": [\"beta\"], "
 	    "\"admission\": [\"none\"] } ],\n"
-	    "\"detach-ttl-ms\": 100, \"retention-ms\": 300,\n"
+	    "\"detach-ttl-ms\": 100, \"retention-ms\": %d,\n"
 	    "\"limits\": { %s }, \"tenants\": [\n"
 	    "{ \"name\": \"alpha\", \"user\": \"%d\", \"home\": \"/\", "
 	    "\"limits\": { %s } },\n"
 	    "{ \"name\": \"beta\", \"user\": \"%d\", \"home\": \"/\" } ] }",
-	    all, FIRST_UID, own, FIRST_UID + 1);
+	    retention, all, FIRST_UID, own, FIRST_UID + 1);
 	struct daemon *daemon = daemon_start_conf(text, 2);
 
 	free(own);

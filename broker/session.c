@@ -225,11 +225,15 @@ void
 session_detach(struct session *session, uint64_t generation, const char *why)
 {
 	struct broker *broker = session->broker;
+	char text[IDENT_TEXT_SIZE];
 
 	if (registry_detach(broker->registry, session_slot(session),
 		generation, clock_ms()) != REGISTRY_DONE)
 		return;
 	trail_detached(session, generation, why);
+	log_debug("session", "%s detached, generation %llu: %s",
+	    ident_print(&session_record(session)->id, text),
+	    (unsigned long long)generation, why);
 	unbind(session);
 	sessions_rearm(broker);
 	/* Whole requests may have come before the end did. */

@@ -15,8 +15,8 @@ struct daemon;
 
 /*
  * Start holdfastd with "--listen ws://127.0.0.1:0" (with SCHEME=wss or unix
- * in the environment: that), a runtime directory of
- * its own, --allow-root where needed, and "args" (NULL at its end, or NULL),
+ * in the environment: that), a runtime directory of its own, no pings for an
+ * hour, --allow-root where needed, and "args" (NULL at its end, or NULL),
  * and wait for the line with its URL.  "args" must live as long as the daemon.
  * The calling process becomes a child
  * subreaper, so that whatever the daemon leaves behind is found.  Its log
@@ -68,6 +68,9 @@ size_t daemon_find(const struct daemon *daemon, const char *name, pid_t *pids,
 /* Wait until there are at least "count" of them; 0, or -1 after "ms". */
 int daemon_wait_for(const struct daemon *daemon, const char *name,
     size_t count, int ms);
+
+/* Wait until a line of the log contains "text"; 0, or -1 after "ms". */
+int daemon_wait_logged(const struct daemon *daemon, const char *text, int ms);
 
 /* Wait until there is none of them; 0, or -1 after "ms". */
 int daemon_wait_none(const struct daemon *daemon, const char *name, int ms);

@@ -224,3 +224,32 @@ daemon_check_clean(struct daemon *daemon, int ms)
 	daemon_each_file(daemon, 1);
 	return -1;
 }
+
+struct daemon_line {
+	const char *path, *text;
+};
+
+static int
+daemon_has_line(void *arg)
+{
+	const struct daemon_line *wanted = arg;
+	FILE *in = fopen(wanted->path, "re");
+	char *line = NULL;
+	size_t size = 0;
+	int found = 0;
+
+	while (in != NULL && !found && getline(&line, &size, in) != -1)
+		found = strstr(line, wanted->text) != NULL;
+	free(line);
+	if (in != NULL)
+		fclose(in);
+	return found;
+}
+
+int
+daemon_wait_logged(const struct daemon *daemon, const char *text, int ms)
+{
+	struct daemon_line wanted = { daemon_log(daemon), text };
+
+	return wait_until(daemon_has_line, &wanted, ms);
+}

@@ -360,7 +360,7 @@ story_deadline(struct daemon *daemon)
 	struct call *call = NULL;
 	struct json_object *reply = NULL;
 	pid_t broker = 0;
-	char *session;
+	char *session, *line;
 	int64_t id;
 
 	if (party == NULL || party_start(party, PARTY_DEAF, "late") == NULL ||
@@ -372,10 +372,13 @@ story_deadline(struct daemon *daemon)
 	}
 	session = xstrdup(party_session(party));
 	/* The end of the connection is seen before the broker stops. */
+	line = xasprintf("%s detached, ", session);
 	wire_send_frame(call_wire(party_call(party)), WIRE_OP_CLOSE, 0,
 	    "\x03\xe8", 2, SESSION_MS);
 	party_leave(party, PARTY_DRAIN);
-	let_pass(SESSION_TTL_MS / 5);
+	tap_ok(daemon_wait_logged(daemon, line, SESSION_MS) == 0,
+	    "a session without a client");
+	free(line);
 	kill(broker, SIGSTOP);
 	let_pass(SESSION_TTL_MS);
 	id = call_send(call, "initialize", initialize_params(session));
@@ -417,7 +420,8 @@ main(void)
 {
 	static const char *const args[] = { "--gateways", "2", NULL };
 	static const char *const brief[] = { "--gateways", "2",
-		"--detach-ttl-ms", "1500", NULL };
+		"--detach-ttl-ms", "1500", "--debug", "--trace", "session",
+		NULL };
 	struct daemon *daemon = daemon_start(args);
 
 	if (tap_ok(daemon != NULL, "holdfastd runs")) {
@@ -426,7 +430,7 @@ main(void)
 		story_ways_to_go(daemon);
 		story_simultaneous(daemon);
 		story_one_segment(daemon);
-	story_last_request(daemon);
+		story_last_request(daemon);
 		story_goodbye(daemon);
 		tap_ok(daemon_stop(daemon, SESSION_MS) == 0,
 		    "holdfastd ends with 0");

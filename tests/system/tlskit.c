@@ -93,33 +93,10 @@ tlskit_mark(const char *url, char mark[TLSKIT_MARK_SIZE])
 	tlskit_end(&kit);
 }
 
-struct wanted {
-	const char *path, *text;
-};
-
-static int
-has_line(void *arg)
-{
-	const struct wanted *wanted = arg;
-	FILE *in = fopen(wanted->path, "re");
-	char *line = NULL;
-	size_t size = 0;
-	int found = 0;
-
-	while (in != NULL && !found && getline(&line, &size, in) != -1)
-		found = strstr(line, wanted->text) != NULL;
-	free(line);
-	if (in != NULL)
-		fclose(in);
-	return found;
-}
-
 int
 tlskit_logged(const struct daemon *daemon, const char *text)
 {
-	struct wanted wanted = { daemon_log(daemon), text };
-
-	return wait_until(has_line, &wanted, TLSKIT_MS) == 0;
+	return daemon_wait_logged(daemon, text, TLSKIT_MS) == 0;
 }
 
 int

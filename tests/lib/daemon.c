@@ -97,6 +97,9 @@ daemon_arguments(const struct daemon *daemon, char *program,
 	size_t n = 0;
 
 	argv[n++] = program;
+	/* Pings are answered only while a test receives. */
+	argv[n++] = "--ping-ms";
+	argv[n++] = "3600000";
 	if (daemon->conf != NULL) {
 		argv[n++] = "--config";
 		argv[n++] = daemon->conf;

@@ -517,11 +517,21 @@ stories_of_ends(struct daemon *daemon)
 	    "workers end with their session");
 	story_dead(daemon, real);
 	story_vanishing(daemon, real);
-	story_killed(daemon, real);
 	tap_ok(wait_until(no_worker, daemon, FLOW_MS) == 0,
 	    "workers end with their session");
 	free(real);
 	free(directory);
+}
+
+/* Sessions wait for their clients, however long these take. */
+static void
+stories_of_gateways(struct daemon *daemon)
+{
+	char *real = realpath(daemon_dir(daemon), NULL);
+
+	ask_at(real);
+	story_killed(daemon, real);
+	free(real);
 }
 
 static void
@@ -546,9 +556,11 @@ main(void)
 	static const char *const args[] = { "--gateways", "1", NULL };
 	static const char *const brief[] = { "--gateways", "2",
 		"--detach-ttl-ms", "3000", NULL };
+	static const char *const two[] = { "--gateways", "2", NULL };
 
 	signal(SIGPIPE, SIG_IGN);
 	with_daemon(args, stories);
 	with_daemon(brief, stories_of_ends);
+	with_daemon(two, stories_of_gateways);
 	return tap_done();
 }

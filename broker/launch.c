@@ -37,7 +37,8 @@ static const char CANNOT_RUN[] = "cannot run";
 /* For us alone: a child that believed them would speak to our manager. */
 static const char *const launch_private[] = {
 	"NOTIFY_SOCKET=", "WATCHDOG_USEC=", "WATCHDOG_PID=", "LISTEN_FDS=",
-	"LISTEN_PID=", "LISTEN_FDNAMES=", "HOLDFAST_LIBEXEC=", NULL
+	"LISTEN_PID=", "LISTEN_FDNAMES=", "HOLDFAST_LIBEXEC=",
+	"HOLDFAST_STORE=", "HOLDFAST_HEIR=", ROLE_FILES_ENV "=", NULL
 };
 
 static const char *const launch_sanitizer[] = {
@@ -96,19 +97,71 @@ launch_reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* Returns -1 with errno; otherwise 0 to 3 are as launch() promises. */
+/* What a program is given beside its channel; the child's to change. */
+struct launch_gift {
+	int *fds;
+	int *which;	/* by descriptor up to the last place: of fds, or -1 */
+	size_t count;
+};
+
+#define LAUNCH_FIRST (ROLE_CONTROL_FD + 1)
+
+/*
+ * Put each in its place.  One that stands there moves out of the way, and
+ * where one came from is free again, so that it takes next to no room beside.
+ */
 static int
-launch_set_fds(int control)
+launch_place(struct launch_gift *gift, size_t i, int above)
+{
+	int place = LAUNCH_FIRST + (int)i, from = gift->fds[i], lifted;
+
+	if (from == place)
+		return fcntl(place, F_SETFD, 0);
+	if (gift->which[place] != -1) {
+		lifted = fcntl(place, F_DUPFD_CLOEXEC, above);
+		if (lifted == -1)
+			return -1;
+		gift->fds[gift->which[place]] = lifted;
+	}
+	if (dup2(from, place) == -1)
+		return -1;
+	close(from);
+	if (from < above)
+		gift->which[from] = -1;
+	return 0;
+}
+
+static int
+launch_set_gift(struct launch_gift *gift, int *control)
+{
+	int above = LAUNCH_FIRST + (int)gift->count;
+	size_t i;
+
+	if (*control < above)
+		*control = fcntl(*control, F_DUPFD_CLOEXEC, above);
+	if (*control == -1)
+		return -1;
+	for (i = 0; i < gift->count; i++)
+		if (launch_place(gift, i, above) == -1)
+			return -1;
+	return 0;
+}
+
+/* Returns -1 with errno; otherwise descriptors are as launch() promises. */
+static int
+launch_set_fds(int control, struct launch_gift *gift)
 {
 	int null;
 
+	if (gift->count > 0 && launch_set_gift(gift, &control) == -1)
+		return -1;
 	if (control == ROLE_CONTROL_FD) {
 		if (fcntl(control, F_SETFD, 0) == -1)
 			return -1;
 	} else if (dup2(control, ROLE_CONTROL_FD) == -1) {
 		return -1;
 	}
-	role_close_from(ROLE_CONTROL_FD + 1);
+	role_close_from(LAUNCH_FIRST + (int)gift->count);
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (null == -1 || dup2(null, STDIN_FILENO) == -1)
 		return -1;
@@ -300,17 +353,21 @@ launch_move(int cgroup)
 
 static void __attribute__((noreturn))
 launch_child(const char *path, const char *name, char *const env[],
-    int control, const struct launch_as *as, bool moves)
+    int control, const struct launch_as *as, struct launch_gift *gift,
+    bool moves)
 {
 	const char *argv[] = { name, NULL };
 	const char *failed = "cannot set up";
 	int error;
 
 	launch_reset_signals();
-	role_restore();
+	if (gift->count > 0)
+		role_restore_for_heir();
+	else
+		role_restore();
 	error = moves && launch_move(as->cgroup) == -1 ? errno : 0;
 	/* Apart from our terminal: its Ctrl-C is an order to us alone. */
-	if (setsid() == -1 || launch_set_fds(control) == -1)
+	if (setsid() == -1 || launch_set_fds(control, gift) == -1)
 		launch_fail(path, failed, as);
 	if (error != 0) {
 		errno = error;
@@ -362,9 +419,9 @@ launch_fork(const struct launch_as *as, bool *moves)
 	    (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 }
 
-pid_t
-launch(const char *path, const char *name, char *const env[], int control,
-    const struct launch_as *as)
+static pid_t
+launch_start(const char *path, const char *name, char *const env[],
+    int control, const struct launch_as *as, struct launch_gift *gift)
 {
 	sigset_t all, before;
 	bool moves;
@@ -375,7 +432,44 @@ launch(const char *path, const char *name, char *const env[], int control,
 	sigprocmask(SIG_BLOCK, &all, &before);
 	pid = launch_fork(as, &moves);
 	if (pid == 0)
-		launch_child(path, name, env, control, as, moves);
+		launch_child(path, name, env, control, as, gift, moves);
 	sigprocmask(SIG_SETMASK, &before, NULL);
+	return pid;
+}
+
+pid_t
+launch(const char *path, const char *name, char *const env[], int control,
+    const struct launch_as *as)
+{
+	struct launch_gift nothing = { 0 };
+
+	return launch_start(path, name, env, control, as, &nothing);
+}
+
+pid_t
+launch_heir(const char *path, const char *name, char *const env[],
+    int control, const int *fds, size_t nfds)
+{
+	size_t above = LAUNCH_FIRST + nfds, i;
+	struct launch_gift gift = {
+		.fds = xcalloc(nfds + 1, sizeof(int)),
+		.which = xcalloc(above, sizeof(int)),
+		.count = nfds,
+	};
+	int saved;
+	pid_t pid;
+
+	for (i = 0; i < above; i++)
+		gift.which[i] = -1;
+	for (i = 0; i < nfds; i++) {
+		gift.fds[i] = fds[i];
+		if ((size_t)fds[i] < above)
+			gift.which[fds[i]] = (int)i;
+	}
+	pid = launch_start(path, name, env, control, NULL, &gift);
+	saved = errno;
+	free(gift.fds);
+	free(gift.which);
+	errno = saved;
 	return pid;
 }

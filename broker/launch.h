@@ -48,6 +48,14 @@ struct launch_as {
 pid_t launch(const char *path, const char *name, char *const env[],
     int control, const struct launch_as *as);
 
+/*
+ * The same, as we are, with "fds" as the descriptors after the first four:
+ * what is stored for it.  They stay the caller's.  Its limit of open files is
+ * ours; see role_heir_env().
+ */
+pid_t launch_heir(const char *path, const char *name, char *const env[],
+    int control, const int *fds, size_t nfds);
+
 /* Between fork and exec: signals have their defaults again, none blocked. */
 void launch_reset_signals(void);
 

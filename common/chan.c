@@ -8,6 +8,7 @@
 #include <sys/uio.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -413,6 +414,12 @@ chan_new(struct event_base *base, int fd, enum proto_role self,
 		return NULL;
 	}
 	return chan;
+}
+
+int
+chan_dup_fd(const struct chan *chan)
+{
+	return fcntl(chan->fd, F_DUPFD_CLOEXEC, 0);
 }
 
 void

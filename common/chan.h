@@ -63,6 +63,9 @@ struct chan *chan_new(struct event_base *base, int fd, enum proto_role self,
 /* Close and free; NULL is fine.  No callback follows. */
 void chan_free(struct chan *chan);
 
+/* A duplicate of its socket, the caller's; -1 with errno. */
+int chan_dup_fd(const struct chan *chan);
+
 void chan_set_phase(struct chan *chan, enum proto_phase phase);
 enum proto_phase chan_phase(const struct chan *chan);
 

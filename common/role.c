@@ -25,6 +25,7 @@
 #include "common/log.h"
 #include "common/role.h"
 #include "common/unix.h"
+#include "common/xmalloc.h"
 
 #ifdef WITH_SANITIZERS
 /* Leaks are found by way of /proc, which another root directory lacks. */
@@ -46,6 +47,27 @@ static struct {
 	char oom_score[16];
 } before;
 
+/*
+ * Who was started with many descriptors has the limit for them already, and
+ * is told what it was before.
+ */
+static void
+files_told(void)
+{
+	const char *told = getenv(ROLE_FILES_ENV);
+	unsigned long long files;
+	char *end;
+
+	if (told == NULL)
+		return;
+	errno = 0;
+	files = strtoull(told, &end, 10);
+	if (errno == 0 && end != told && *end == '\0' &&
+	    files < before.files.rlim_cur)
+		before.files.rlim_cur = (rlim_t)files;
+	unsetenv(ROLE_FILES_ENV);
+}
+
 static void
 limits_set(void)
 {
@@ -54,6 +76,7 @@ limits_set(void)
 	if (getrlimit(RLIMIT_CORE, &before.core) == -1 ||
 	    getrlimit(RLIMIT_NOFILE, &before.files) == -1)
 		fatal("cannot ask for limits");
+	files_told();
 	core = before.core;
 	core.rlim_cur = 0;
 	if (setrlimit(RLIMIT_CORE, &core) == -1)
@@ -105,7 +128,7 @@ role_umask(void)
 }
 
 void
-role_restore(void)
+role_restore_for_heir(void)
 {
 	if (!before.known)
 		return;
@@ -113,7 +136,21 @@ role_restore(void)
 		(void)oom_write(before.oom_score);
 	umask(before.umask);
 	(void)setrlimit(RLIMIT_CORE, &before.core);
-	(void)setrlimit(RLIMIT_NOFILE, &before.files);
+}
+
+void
+role_restore(void)
+{
+	role_restore_for_heir();
+	if (before.known)
+		(void)setrlimit(RLIMIT_NOFILE, &before.files);
+}
+
+char *
+role_heir_env(void)
+{
+	return xasprintf(ROLE_FILES_ENV "=%llu",
+	    (unsigned long long)before.files.rlim_cur);
 }
 
 static void

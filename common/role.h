@@ -35,6 +35,15 @@ void role_guard(void);
  */
 void role_restore(void);
 
+/*
+ * The same for one that takes many descriptors over: the limit of open files
+ * stays, and what it was is told in the environment, as NAME=VALUE; the
+ * caller's to free.  Who begins with it restores that one.
+ */
+#define ROLE_FILES_ENV "HOLDFAST_NOFILE"
+void role_restore_for_heir(void);
+char *role_heir_env(void);
+
 /* The file mode mask of who started us, which role_begin() has changed. */
 mode_t role_umask(void);
 

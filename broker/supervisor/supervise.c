@@ -141,6 +141,7 @@ supervise_clear(struct supervisor *s)
 	size_t i;
 
 	supervise_clear_wards(s);
+	supervise_clear_store(s);
 	for (i = 0; i < 4; i++)
 		event_free(s->signals[i]);
 	event_free(s->pump);
@@ -154,6 +155,7 @@ supervise_run(struct supervise_plan *plan)
 	struct supervisor s = { .plan = plan };
 
 	supervise_init_loop(&s);
+	supervise_init_store(&s);
 	supervise_init_wards(&s);
 	supervise_pump_soon(&s);
 	if (event_base_dispatch(s.base) == -1)

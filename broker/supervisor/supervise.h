@@ -68,10 +68,10 @@ void supervise_direct_audit(const struct supervise_plan *plan,
     struct chan *chan);
 
 /*
- * Give both an end of a new control channel between them.  Returns 0, or -1
+ * Give both an end of a new control channel between them; and the broker what
+ * the next holdfastd will need to go on with that gateway.  Returns 0, or -1
  * with errno when there is none to be had.
  */
-int supervise_join(struct chan *broker, struct chan *gateway,
-    unsigned int number, unsigned int pool);
+int supervise_join(const struct ward *broker, const struct ward *gateway);
 
 #endif

@@ -13,6 +13,7 @@
 
 struct event;
 struct event_base;
+struct storesock;
 
 /* What is going on; each follows the one before. */
 enum supervise_stage {
@@ -29,12 +30,16 @@ struct supervisor {
 	struct event *pump;		/* when a ward's time has come */
 	struct event *sweep;		/* while orphans may be there */
 	uint64_t sweep_until;		/* 0: none are expected */
+	uint64_t sweep_asked;		/* by the broker, its count; or 0 */
+	struct storesock *store;	/* NULL: the broker is to do without */
+	unsigned int store_deaths;	/* of brokers, before they were up */
 	struct ward_plan broker_plan;
 	struct ward *broker;
 	struct ward_plan *gateway_plans;
 	struct ward **gateways;
 	size_t ngateways;
 	char **broker_env, **gateway_env;
+	char *broker_notify;		/* in the former */
 	enum supervise_stage stage;
 	unsigned int deaths;		/* before ready */
 	int ready;
@@ -63,12 +68,24 @@ void supervise_clear_wards(struct supervisor *s);
 /* Whether it has been told how things were, or is about to read that. */
 int supervise_was_told(const struct ward *ward);
 
+/* supervise_store.c: what is stored for the next broker. */
+
+/* Before the wards are made; without a store if it cannot be had. */
+void supervise_init_store(struct supervisor *s);
+void supervise_clear_store(struct supervisor *s);
+
+/* The broker has died: what it has stored goes to the next, or nowhere. */
+void supervise_inherit(struct supervisor *s);
+
 /* supervise_sweep.c: children, and the orphans that become ours. */
 
 /* Kill all that is neither broker nor gateway, now and until it is gone. */
 void supervise_sweep(struct supervisor *s);
 void supervise_sweep_cb(int fd, short what, void *arg);
 void supervise_child_cb(int signo, short what, void *arg);
+
+/* The broker asks for that: it is told when nothing was left after now. */
+void supervise_asked(void *arg, uint64_t count);
 
 /* supervise_stop.c: the end, stage by stage. */
 
@@ -79,8 +96,20 @@ void supervise_stop(struct supervisor *s);
 void supervise_stop_further(struct supervisor *s);
 void supervise_stop_cb(int signo, short what, void *arg);
 
+/* supervise_order.c: what an operator wants, passed on by the broker. */
+void supervise_order(void *arg, const struct fields_BS_ORDER *order);
+void supervise_surveyed(void *arg, const struct fields_BS_SURVEYED *found);
+
+/* Tell how far it is, at last with "done"; "status" 0: it is done. */
+void supervise_tell(struct supervisor *s, uint64_t request, int done,
+    uint32_t status, const char *fmt, ...)
+    __attribute__((format(printf, 5, 6)));
+
 /* supervise_reload.c: SIGHUP, and what the broker says to it. */
 void supervise_hup_cb(int signo, short what, void *arg);
+
+/* The same for somebody who waits; 0, or -1 when all stays as it was. */
+int supervise_reload(struct supervisor *s);
 void supervise_taken(void *arg, uint64_t count, const char *why);
 
 #endif

@@ -72,20 +72,15 @@ supervise_can_reload(const struct options *o)
 	    o->ws_token_file != NULL || o->ws_shared_secret_file != NULL;
 }
 
-void
-supervise_hup_cb(evutil_socket_t signo, short what, void *arg)
+int
+supervise_reload(struct supervisor *s)
 {
-	struct supervisor *s = arg;
 	char state[64];
 
-	(void)signo;
-	(void)what;
-	if (s->stage != SUPERVISE_SERVING)
-		return;
 	if (!supervise_can_reload(s->plan->options)) {
 		supervise_rotate(s);
 		log_info("no file that could be read again");
-		return;
+		return 0;
 	}
 	/* In microseconds, and not before we were told. */
 	snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%ju",
@@ -97,9 +92,21 @@ supervise_hup_cb(evutil_socket_t signo, short what, void *arg)
 	    &s->plan->host) == -1) {
 		supervise_rotate(s);
 		supervise_reloaded(s);
-		return;
+		return -1;
 	}
 	supervise_rotate(s);
 	s->plan->orders++;
 	supervise_pass_on(s);
+	return 0;
+}
+
+void
+supervise_hup_cb(evutil_socket_t signo, short what, void *arg)
+{
+	struct supervisor *s = arg;
+
+	(void)signo;
+	(void)what;
+	if (s->stage == SUPERVISE_SERVING)
+		(void)supervise_reload(s);
 }

@@ -8,7 +8,9 @@
 
 #include <event2/event.h>
 
+#include "broker/supervisor/storesock.h"
 #include "broker/supervisor/supervise_private.h"
+#include "common/chan.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/reap.h"
@@ -54,6 +56,9 @@ supervise_spare(const struct supervisor *s, struct pidset *spare)
 	for (i = 0; i < s->ngateways; i++)
 		if (ward_pid(s->gateways[i]) != 0)
 			pidset_add(spare, ward_pid(s->gateways[i]));
+	/* In the end there is no next broker for them. */
+	if (s->stage != SUPERVISE_REST)
+		storesock_spare(s->store, spare);
 }
 
 /* Returns whether no orphan is left, or we go on in spite of those left. */
@@ -78,6 +83,31 @@ supervise_sweep_once(struct supervisor *s)
 	return 1;
 }
 
+/* Whoever has asked does so again when it is another. */
+static void
+supervise_answer(struct supervisor *s)
+{
+	struct fields_PING swept = { .count = s->sweep_asked };
+
+	if (s->sweep_asked != 0 && ward_state(s->broker) == WARD_UP &&
+	    ward_chan(s->broker) != NULL)
+		chan_send(ward_chan(s->broker), MSG_SB_SWEPT, &swept, NULL,
+		    0);
+	s->sweep_asked = 0;
+}
+
+void
+supervise_asked(void *arg, uint64_t count)
+{
+	struct supervisor *s = arg;
+
+	s->sweep_asked = count;
+	if (s->sweep_until == 0)
+		supervise_sweep(s);
+	else
+		supervise_add_timer(s->sweep, 0);
+}
+
 void
 supervise_sweep_cb(evutil_socket_t fd, short what, void *arg)
 {
@@ -90,6 +120,7 @@ supervise_sweep_cb(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	s->sweep_until = 0;
+	supervise_answer(s);
 	if (s->stage == SUPERVISE_REST)
 		event_base_loopbreak(s->base);
 	else

@@ -3,11 +3,13 @@
 #include "config.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "broker/supervisor/hostconf.h"
 #include "broker/launch.h"
 #include "broker/supervisor/options.h"
+#include "broker/supervisor/storesock.h"
 #include "broker/supervisor/supervise_private.h"
 #include "common/chan.h"
 #include "common/log.h"
@@ -29,13 +31,13 @@ supervise_spawned(void *arg, struct ward *ward)
 	struct supervisor *s = arg;
 
 	if (ward == s->broker) {
+		storesock_set_sender(s->store, ward_pid(ward));
 		supervise_configure_broker(s->plan, ward_chan(ward));
 		return;
 	}
 	supervise_configure_gateway(s->plan, ward_chan(ward),
 	    ward_number(ward), ward_pool(ward));
-	if (supervise_join(ward_chan(s->broker), ward_chan(ward),
-	    ward_number(ward), ward_pool(ward)) == -1)
+	if (supervise_join(s->broker, ward) == -1)
 		log_warn("channel for gateway %u", ward_number(ward));
 }
 
@@ -50,8 +52,7 @@ supervise_up(void *arg, struct ward *ward)
 	for (i = 0; ward == s->broker && i < s->ngateways; i++) {
 		gateway = s->gateways[i];
 		if (supervise_was_told(gateway) &&
-		    supervise_join(ward_chan(ward), ward_chan(gateway),
-		    ward_number(gateway), ward_pool(gateway)) == -1)
+		    supervise_join(ward, gateway) == -1)
 			log_warn("channel for gateway %u",
 			    ward_number(gateway));
 	}
@@ -63,9 +64,12 @@ supervise_down(void *arg, struct ward *ward)
 {
 	struct supervisor *s = arg;
 
-	/* Its runners are ours now, and their sessions are over. */
-	if (ward == s->broker)
+	/* Its runners are ours now; those it has not stored are nobody's. */
+	if (ward == s->broker) {
+		supervise_inherit(s);
+		s->sweep_asked = 0;
 		supervise_sweep(s);
+	}
 	if (!s->ready && ++s->deaths == SUPERVISE_TRIES) {
 		log_warnx("giving up: the processes do not start");
 		s->status = 1;
@@ -87,6 +91,9 @@ static const struct ward_watch supervise_watch = {
 	.down = supervise_down,
 	.gone = supervise_gone,
 	.taken = supervise_taken,
+	.sweep = supervise_asked,
+	.order = supervise_order,
+	.surveyed = supervise_surveyed,
 };
 
 /* How many gateways a pool has: none if it serves no listener. */
@@ -131,6 +138,26 @@ supervise_init_gateways(struct supervisor *s, const struct ward_plan *common)
 	}
 }
 
+/* With the socket that it stores by. */
+static char **
+supervise_broker_env(struct supervisor *s)
+{
+	char **env = launch_broker_env(environ), **all;
+	size_t count = 0;
+
+	if (s->store == NULL)
+		return env;
+	while (env[count] != NULL)
+		count++;
+	all = xcalloc(count + 2, sizeof(*all));
+	memcpy(all, env, count * sizeof(*all));
+	free(env);
+	s->broker_notify = xasprintf("NOTIFY_SOCKET=%s",
+	    storesock_path(s->store));
+	all[count] = s->broker_notify;
+	return all;
+}
+
 void
 supervise_init_wards(struct supervisor *s)
 {
@@ -141,12 +168,13 @@ supervise_init_wards(struct supervisor *s)
 		.arg = s,
 	};
 
-	s->broker_env = launch_broker_env(environ);
+	s->broker_env = supervise_broker_env(s);
 	s->gateway_env = launch_gateway_env(environ);
 	s->broker_plan = common;
 	s->broker_plan.kind = WARD_BROKER;
 	s->broker_plan.path = s->plan->programs[PROGRAM_BROKER];
 	s->broker_plan.env = s->broker_env;
+	s->broker_plan.store = s->store;
 	s->broker = ward_new(&s->broker_plan);
 	supervise_init_gateways(s, &common);
 }
@@ -162,5 +190,6 @@ supervise_clear_wards(struct supervisor *s)
 	free(s->gateways);
 	free(s->gateway_plans);
 	free(s->broker_env);
+	free(s->broker_notify);
 	free(s->gateway_env);
 }

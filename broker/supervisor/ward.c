@@ -3,9 +3,11 @@
 #include "config.h"
 
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,10 +19,12 @@
 #include "broker/supervisor/backoff.h"
 #include "broker/launch.h"
 #include "broker/supervisor/programs.h"
+#include "broker/supervisor/storesock.h"
 #include "broker/supervisor/ward.h"
 #include "common/chan.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/role.h"
 #include "common/unix.h"
 #include "common/xmalloc.h"
 
@@ -28,12 +32,18 @@
 #define WARD_PINGS 4
 /* When to look again whether a killed process has really gone. */
 #define WARD_KILL_MS 5000
+/* How long the broker may take to leave. */
+#define WARD_LEAVE_MS 2000
 
 struct ward {
 	const struct ward_plan *plan;
 	char name[32];			/* for logs */
 	enum ward_state state;
 	pid_t pid;			/* 0: none */
+	int pidfd;			/* owned; -1: none */
+	struct event *exit;		/* of one that is no child of ours */
+	int leaving;			/* it was told to */
+	int failed;			/* see ward_failed() */
 	struct chan *chan;		/* NULL: none */
 	struct event *timer;		/* the deadline of the state */
 	struct backoff backoff;
@@ -93,6 +103,9 @@ ward_hello_cb(void *arg, const union proto_any *msg, struct chan_fds *fds)
 	struct ward *ward = arg;
 
 	(void)fds;
+	/* From before we were there: it is known to be up. */
+	if (ward->state == WARD_UP)
+		return;
 	if (proto_agree(hello->version, hello->oldest) == 0) {
 		log_warnx("%s speaks version %u (oldest %u), we speak %u "
 		    "(oldest %u)", ward->name, hello->version, hello->oldest,
@@ -139,7 +152,37 @@ ward_taken_cb(void *arg, const union proto_any *msg, struct chan_fds *fds)
 	    taken->has_text ? why : NULL);
 }
 
+static void
+ward_order_cb(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	struct ward *ward = arg;
+
+	(void)fds;
+	ward->plan->watch->order(ward->plan->arg, &msg->BS_ORDER);
+}
+
+static void
+ward_surveyed_cb(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	struct ward *ward = arg;
+
+	(void)fds;
+	ward->plan->watch->surveyed(ward->plan->arg, &msg->BS_SURVEYED);
+}
+
+static void
+ward_sweep_cb(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	struct ward *ward = arg;
+
+	(void)fds;
+	ward->plan->watch->sweep(ward->plan->arg, msg->PING.count);
+}
+
 static const struct chan_handler ward_handlers[] = {
+	{ MSG_BS_SWEEP, ward_sweep_cb },
+	{ MSG_BS_ORDER, ward_order_cb },
+	{ MSG_BS_SURVEYED, ward_surveyed_cb },
 	{ MSG_BS_TAKEN, ward_taken_cb },
 	{ MSG_BS_HELLO, ward_hello_cb },
 	{ MSG_BS_PONG, ward_pong_cb },
@@ -154,17 +197,75 @@ static const struct chan_ops ward_chan_ops = {
 	.lost = ward_lost_cb,
 };
 
+/* The environment of one that is given what is stored; the caller's. */
+static char **
+ward_heir_env(char *const env[], const char *store, const char *files)
+{
+	size_t count = 0;
+	char **all;
+
+	while (env[count] != NULL)
+		count++;
+	all = xcalloc(count + 3, sizeof(*all));
+	memcpy(all, env, count * sizeof(*all));
+	all[count++] = (char *)(uintptr_t)store;
+	all[count] = (char *)(uintptr_t)files;
+	return all;
+}
+
+static pid_t
+ward_launch_heir(const struct ward_plan *plan, const struct store *store,
+    int control)
+{
+	char *names = store_names(store), *given, *files = role_heir_env();
+	int *fds = xcalloc(store->count, sizeof(*fds)), saved;
+	char **env;
+	pid_t pid;
+	size_t i;
+
+	given = xasprintf("HOLDFAST_STORE=%s", names);
+	env = ward_heir_env(plan->env, given, files);
+	for (i = 0; i < store->count; i++)
+		fds[i] = store->entries[i].fd;
+	pid = launch_heir(plan->path, program_name(kinds[plan->kind].program),
+	    env, control, fds, store->count);
+	saved = errno;
+	free(env);
+	free(given);
+	free(names);
+	free(files);
+	free(fds);
+	errno = saved;
+	return pid;
+}
+
+static pid_t
+ward_launch(const struct ward_plan *plan, int control)
+{
+	const struct store *store = storesock_store(plan->store);
+
+	if (store->count > 0)
+		return ward_launch_heir(plan, store, control);
+	return launch(plan->path, program_name(kinds[plan->kind].program),
+	    plan->env, control, NULL);
+}
+
+static struct chan *
+ward_chan_new(struct ward *ward, int fd)
+{
+	return chan_new(ward->plan->base, fd, ROLE_SUPERVISOR,
+	    kinds[ward->plan->kind].role, &ward_chan_ops, ward);
+}
+
 /* Returns 0, or -1 with errno and nothing started. */
 static int
 ward_spawn(struct ward *ward)
 {
-	const struct ward_plan *plan = ward->plan;
 	int pair[2], saved;
 
 	if (unix_pair(SOCK_SEQPACKET, pair) == -1)
 		return -1;
-	ward->pid = launch(plan->path, program_name(kinds[plan->kind].program),
-	    plan->env, pair[1], NULL);
+	ward->pid = ward_launch(ward->plan, pair[1]);
 	saved = errno;
 	close(pair[1]);
 	if (ward->pid == -1) {
@@ -173,8 +274,8 @@ ward_spawn(struct ward *ward)
 		errno = saved;
 		return -1;
 	}
-	ward->chan = chan_new(plan->base, pair[0], ROLE_SUPERVISOR,
-	    kinds[plan->kind].role, &ward_chan_ops, ward);
+	ward->pidfd = (int)syscall(SYS_pidfd_open, ward->pid, 0);
+	ward->chan = ward_chan_new(ward, pair[0]);
 	return 0;
 }
 
@@ -183,6 +284,7 @@ ward_do_spawn(struct ward *ward)
 {
 	ward->up_since = 0;
 	ward->pings = ward->pongs = 0;
+	ward->leaving = ward->failed = 0;
 	if (ward_spawn(ward) == -1) {
 		log_warn("%s cannot be started", ward->name);
 		ward_event(ward, WARD_ON_EXIT);
@@ -197,10 +299,16 @@ ward_do_spawn(struct ward *ward)
 }
 
 static void
-ward_do_serve(struct ward *ward)
+ward_do_resume(struct ward *ward)
 {
 	ward->up_since = clock_ms();
 	ward_set_timer(ward, ward->plan->watchdog_ms / WARD_PINGS);
+}
+
+static void
+ward_do_serve(struct ward *ward)
+{
+	ward_do_resume(ward);
 	ward->plan->watch->up(ward->plan->arg, ward);
 }
 
@@ -217,11 +325,20 @@ ward_do_tell(struct ward *ward)
 	ward_set_timer(ward, ward->grace_ms + ward->slack_ms);
 }
 
+/* A child that is not yet waited for still has its number. */
+static int
+ward_signal(const struct ward *ward, int signo)
+{
+	if (ward->pidfd != -1)
+		return (int)syscall(SYS_pidfd_send_signal, ward->pidfd, signo,
+		    NULL, 0);
+	return kill(ward->pid, signo);
+}
+
 static void
 ward_do_kill(struct ward *ward)
 {
-	/* Not yet waited for, so the number is still this process's. */
-	if (kill(ward->pid, SIGKILL) == -1)
+	if (ward_signal(ward, SIGKILL) == -1 && errno != ESRCH)
 		log_warn("cannot kill %s, pid %d", ward->name,
 		    (int)ward->pid);
 	ward_set_timer(ward, WARD_KILL_MS);
@@ -231,7 +348,11 @@ static void
 ward_clear(struct ward *ward)
 {
 	event_del(ward->timer);
+	if (ward->exit != NULL)
+		event_free(ward->exit);
+	ward->exit = NULL;
 	ward_drop_chan(ward);
+	unix_close(&ward->pidfd);
 	ward->pid = 0;
 }
 
@@ -241,7 +362,7 @@ ward_do_again(struct ward *ward)
 	uint64_t now = clock_ms(), delay;
 
 	ward_clear(ward);
-	delay = backoff_died(&ward->backoff,
+	delay = ward->leaving ? 0 : backoff_died(&ward->backoff,
 	    ward->up_since == 0 ? 0 : now - ward->up_since);
 	ward->not_before = now + delay;
 	if (delay == 0)
@@ -265,6 +386,7 @@ ward_event(struct ward *ward, enum ward_event event)
 	static void (*const actions[])(struct ward *) = {
 		[WARD_SPAWN] = ward_do_spawn,
 		[WARD_SERVE] = ward_do_serve,
+		[WARD_RESUME] = ward_do_resume,
 		[WARD_TELL] = ward_do_tell,
 		[WARD_KILL] = ward_do_kill,
 		[WARD_AGAIN] = ward_do_again,
@@ -312,12 +434,13 @@ ward_timer_cb(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (ward->state == WARD_UP) {
+	if (ward->state == WARD_UP && !ward->leaving) {
 		ward_ping(ward);
 		return;
 	}
 	log_warnx("%s, pid %d, is %s for too long; killing it", ward->name,
-	    (int)ward->pid, ward_state_name(ward->state));
+	    (int)ward->pid, ward->leaving ? "leaving" :
+	    ward_state_name(ward->state));
 	ward_event(ward, WARD_ON_TIMEOUT);
 }
 
@@ -328,6 +451,7 @@ ward_new(const struct ward_plan *plan)
 
 	ward->plan = plan;
 	ward->state = WARD_IDLE;
+	ward->pidfd = -1;
 	if (plan->kind == WARD_BROKER)
 		strlcpy(ward->name, "broker", sizeof(ward->name));
 	else
@@ -345,8 +469,62 @@ ward_free(struct ward *ward)
 	if (ward == NULL)
 		return;
 	chan_free(ward->chan);
+	unix_close(&ward->pidfd);
+	if (ward->exit != NULL)
+		event_free(ward->exit);
 	event_free(ward->timer);
 	free(ward);
+}
+
+/* How it ended only its parent learns. */
+static void
+ward_exit_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct ward *ward = arg;
+
+	(void)fd;
+	(void)what;
+	log_warnx("%s, pid %d, is gone", ward->name, (int)ward->pid);
+	ward_event(ward, WARD_ON_EXIT);
+}
+
+void
+ward_adopt(struct ward *ward, const struct ward_found *found)
+{
+	siginfo_t info;
+
+	ward->pings = ward->pongs = 0;
+	ward->leaving = ward->failed = 0;
+	ward->pid = found->pid;
+	ward->pidfd = found->pidfd;
+	ward->chan = ward_chan_new(ward, found->channel);
+	if (ward->chan != NULL) {
+		chan_set_version(ward->chan, found->version);
+		chan_set_phase(ward->chan, PHASE_UP);
+	}
+	/* A child it still is when we have replaced ourselves. */
+	if (waitid(P_PIDFD, (id_t)ward->pidfd, &info,
+	    WEXITED | WNOHANG | WNOWAIT) == -1) {
+		ward->exit = event_new(ward->plan->base, ward->pidfd,
+		    EV_READ, ward_exit_cb, ward);
+		if (ward->exit == NULL || event_add(ward->exit, NULL) == -1)
+			fatalx("out of memory");
+	}
+	ward_event(ward, WARD_ON_ADOPT);
+	if (ward->chan == NULL)
+		ward_event(ward, WARD_ON_LOST);
+}
+
+void
+ward_leave(struct ward *ward)
+{
+	static const struct fields_NOTHING nothing;
+
+	if (ward->state != WARD_UP || ward->chan == NULL || ward->leaving)
+		return;
+	ward->leaving = 1;
+	chan_send(ward->chan, MSG_SB_LEAVE, &nothing, NULL, 0);
+	ward_set_timer(ward, WARD_LEAVE_MS);
 }
 
 void
@@ -366,7 +544,7 @@ ward_stop(struct ward *ward, uint64_t grace_ms, uint64_t slack_ms)
 static void
 ward_log_exit(const struct ward *ward, int status)
 {
-	int expected = ward->state == WARD_STOPPING ||
+	int expected = ward->state == WARD_STOPPING || ward->leaving ||
 	    ward->state == WARD_ENDING;
 
 	if (expected && WIFEXITED(status) && WEXITSTATUS(status) == 0)
@@ -387,6 +565,8 @@ ward_exited(struct ward *ward, pid_t pid, int status)
 	if (pid != ward->pid)
 		return 0;
 	ward_log_exit(ward, status);
+	ward->failed = ward->up_since == 0 && !(ward->state == WARD_STARTING &&
+	    WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 	ward_event(ward, WARD_ON_EXIT);
 	return 1;
 }
@@ -413,6 +593,25 @@ pid_t
 ward_pid(const struct ward *ward)
 {
 	return ward->pid;
+}
+
+int
+ward_failed(const struct ward *ward)
+{
+	return ward->failed;
+}
+
+int
+ward_dup_chan(const struct ward *ward)
+{
+	return ward->chan == NULL ? -1 : chan_dup_fd(ward->chan);
+}
+
+int
+ward_dup_pidfd(const struct ward *ward)
+{
+	return ward->pidfd == -1 ? -1 :
+	    fcntl(ward->pidfd, F_DUPFD_CLOEXEC, 0);
 }
 
 struct chan *

@@ -12,9 +12,11 @@
 #include <stdint.h>
 
 #include "broker/supervisor/wardstate.h"
+#include "common/proto.h"
 
 struct chan;
 struct event_base;
+struct storesock;
 struct ward;
 
 enum ward_kind {
@@ -33,6 +35,11 @@ struct ward_watch {
 	void (*up)(void *arg, struct ward *ward);
 	/* The broker has taken an order, or not: "why", else NULL. */
 	void (*taken)(void *arg, uint64_t count, const char *why);
+	/* The broker asks that orphans be looked for. */
+	void (*sweep)(void *arg, uint64_t count);
+	/* It passes on what an operator wants; it has told of its sessions. */
+	void (*order)(void *arg, const struct fields_BS_ORDER *order);
+	void (*surveyed)(void *arg, const struct fields_BS_SURVEYED *found);
 	/* It has exited; start it again, but not before ward_not_before(). */
 	void (*down)(void *arg, struct ward *ward);
 	/* It was stopped and has exited. */
@@ -47,6 +54,7 @@ struct ward_plan {
 	unsigned int pool;	/* of the gateway */
 	const char *path;
 	char *const *env;
+	const struct storesock *store;	/* what it is given, or NULL */
 	uint64_t watchdog_ms;
 	const struct ward_watch *watch;
 	void *arg;
@@ -58,6 +66,23 @@ void ward_free(struct ward *ward);
 
 /* Start it, which must be idle and its time come. */
 void ward_start(struct ward *ward);
+
+/* One that an earlier holdfastd has started; descriptors are owned. */
+struct ward_found {
+	int channel;
+	int pidfd;
+	pid_t pid;
+	uint32_t version;	/* that it speaks; 0: not known */
+};
+
+/* Take it over: the idle "ward" is up, and the owner is not told. */
+void ward_adopt(struct ward *ward, const struct ward_found *found);
+
+/*
+ * Have the broker, which must be up, make place for another at once, with
+ * nothing ended: its exit is no failure.
+ */
+void ward_leave(struct ward *ward);
 
 /*
  * Have it stop: told to take leave within "grace_ms", killed "slack_ms" after
@@ -74,6 +99,16 @@ unsigned int ward_pool(const struct ward *ward);
 
 /* Its process id, 0 when there is none. */
 pid_t ward_pid(const struct ward *ward);
+
+/* Whether it died before it was up, and not because somebody killed it. */
+int ward_failed(const struct ward *ward);
+
+/*
+ * Duplicates of our end of its channel and of its pidfd, for who keeps them
+ * for the next holdfastd; the caller's, or -1.
+ */
+int ward_dup_chan(const struct ward *ward);
+int ward_dup_pidfd(const struct ward *ward);
 
 /* Its channel, NULL when there is none or it has ended; not the caller's. */
 struct chan *ward_chan(const struct ward *ward);

@@ -10,6 +10,7 @@
 static const struct ward_step steps[WARD_STATE_COUNT][WARD_EVENT_COUNT] = {
 	[WARD_IDLE] = {
 		[WARD_ON_START] = { WARD_STARTING, WARD_SPAWN },
+		[WARD_ON_ADOPT] = { WARD_UP, WARD_RESUME },
 		[WARD_ON_HELLO] = NEVER(IDLE),
 		[WARD_ON_LOST] = NEVER(IDLE),
 		[WARD_ON_TIMEOUT] = NEVER(IDLE),
@@ -18,6 +19,7 @@ static const struct ward_step steps[WARD_STATE_COUNT][WARD_EVENT_COUNT] = {
 	},
 	[WARD_STARTING] = {
 		[WARD_ON_START] = NEVER(STARTING),
+		[WARD_ON_ADOPT] = NEVER(STARTING),
 		[WARD_ON_HELLO] = { WARD_UP, WARD_SERVE },
 		[WARD_ON_LOST] = { WARD_KILLED, WARD_KILL },
 		[WARD_ON_TIMEOUT] = { WARD_KILLED, WARD_KILL },
@@ -27,6 +29,7 @@ static const struct ward_step steps[WARD_STATE_COUNT][WARD_EVENT_COUNT] = {
 	},
 	[WARD_UP] = {
 		[WARD_ON_START] = NEVER(UP),
+		[WARD_ON_ADOPT] = NEVER(UP),
 		[WARD_ON_HELLO] = NEVER(UP),
 		[WARD_ON_LOST] = { WARD_KILLED, WARD_KILL },
 		[WARD_ON_TIMEOUT] = { WARD_KILLED, WARD_KILL },
@@ -35,6 +38,7 @@ static const struct ward_step steps[WARD_STATE_COUNT][WARD_EVENT_COUNT] = {
 	},
 	[WARD_STOPPING] = {
 		[WARD_ON_START] = NEVER(STOPPING),
+		[WARD_ON_ADOPT] = NEVER(STOPPING),
 		[WARD_ON_HELLO] = NEVER(STOPPING),
 		/* It closes on its way out; the deadline stands. */
 		[WARD_ON_LOST] = STAYS(STOPPING),
@@ -45,6 +49,7 @@ static const struct ward_step steps[WARD_STATE_COUNT][WARD_EVENT_COUNT] = {
 	},
 	[WARD_KILLED] = {
 		[WARD_ON_START] = NEVER(KILLED),
+		[WARD_ON_ADOPT] = NEVER(KILLED),
 		[WARD_ON_HELLO] = STAYS(KILLED),
 		[WARD_ON_LOST] = STAYS(KILLED),
 		[WARD_ON_TIMEOUT] = { WARD_KILLED, WARD_KILL },
@@ -53,6 +58,7 @@ static const struct ward_step steps[WARD_STATE_COUNT][WARD_EVENT_COUNT] = {
 	},
 	[WARD_ENDING] = {
 		[WARD_ON_START] = NEVER(ENDING),
+		[WARD_ON_ADOPT] = NEVER(ENDING),
 		[WARD_ON_HELLO] = STAYS(ENDING),
 		[WARD_ON_LOST] = STAYS(ENDING),
 		[WARD_ON_TIMEOUT] = { WARD_ENDING, WARD_KILL },
@@ -61,6 +67,7 @@ static const struct ward_step steps[WARD_STATE_COUNT][WARD_EVENT_COUNT] = {
 	},
 	[WARD_GONE] = {
 		[WARD_ON_START] = NEVER(GONE),
+		[WARD_ON_ADOPT] = NEVER(GONE),
 		[WARD_ON_HELLO] = NEVER(GONE),
 		[WARD_ON_LOST] = NEVER(GONE),
 		[WARD_ON_TIMEOUT] = NEVER(GONE),

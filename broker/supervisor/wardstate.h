@@ -18,6 +18,7 @@
 
 #define WARD_EVENTS(X) \
 	X(START, "start")	/* its turn has come */ \
+	X(ADOPT, "adopt")	/* it ran before we did */ \
 	X(HELLO, "hello") \
 	X(LOST, "lost")		/* its control channel has ended */ \
 	X(TIMEOUT, "timeout")	/* it let the deadline of its state pass */ \
@@ -43,6 +44,7 @@ enum ward_action {
 	WARD_NEVER,	/* cannot come in this state: a mistake of ours */
 	WARD_SPAWN,
 	WARD_SERVE,	/* it is up: start the watchdog, tell the owner */
+	WARD_RESUME,	/* start the watchdog; the owner knows */
 	WARD_TELL,	/* tell it to stop, and set the deadline */
 	WARD_KILL,	/* SIGKILL, and set the deadline */
 	WARD_AGAIN,	/* it has exited: tell the owner, who may replace it */

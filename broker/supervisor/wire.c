@@ -15,6 +15,7 @@
 #include "broker/listen.h"
 #include "broker/supervisor/options.h"
 #include "broker/supervisor/supervise.h"
+#include "broker/supervisor/ward.h"
 #include "common/chan.h"
 #include "common/log.h"
 #include "common/unix.h"
@@ -230,20 +231,30 @@ supervise_configure_gateway(const struct supervise_plan *plan,
 }
 
 int
-supervise_join(struct chan *broker, struct chan *gateway, unsigned int number,
-    unsigned int pool)
+supervise_join(const struct ward *broker, const struct ward *gateway)
 {
 	struct fields_SB_GATEWAY to_broker = {
-		.gateway = number,
-		.pool = pool,
+		.gateway = ward_number(gateway),
+		.pool = ward_pool(gateway),
 		.has_pool = true,
 	};
 	struct fields_NOTHING to_gateway = { 0 };
-	int pair[2];
+	int pair[2], fds[3];
+	size_t count = 1;
 
 	if (unix_pair(SOCK_SEQPACKET, pair) == -1)
 		return -1;
-	chan_send(broker, MSG_SB_GATEWAY, &to_broker, &pair[0], 1);
-	chan_send(gateway, MSG_SG_BROKER, &to_gateway, &pair[1], 1);
+	fds[0] = pair[0];
+	fds[1] = ward_dup_chan(gateway);
+	fds[2] = ward_dup_pidfd(gateway);
+	if (fds[1] != -1 && fds[2] != -1) {
+		count = 3;
+	} else {
+		unix_close(&fds[1]);
+		unix_close(&fds[2]);
+	}
+	chan_send(ward_chan(broker), MSG_SB_GATEWAY, &to_broker, fds, count);
+	chan_send(ward_chan(gateway), MSG_SG_BROKER, &to_gateway, &pair[1],
+	    1);
 	return 0;
 }

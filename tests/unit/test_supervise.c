@@ -473,14 +473,18 @@ Test(supervise, the_service_manager_is_told)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	char own[96];
 
 	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s/notify", dir);
 	cr_assert_eq(bind(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
 	setenv("NOTIFY_SOCKET", sun.sun_path, 1);
 	serve(NULL, NULL);
 	hear(fd, "READY=1");
-	cr_assert_eq(lines("starts", "holdfast-broker", "notify=no", 0, NULL),
-	    1);
+	/* The broker tells us, and gateways nobody. */
+	snprintf(own, sizeof(own), "notify=%s/notify", daemon_runtime_dir(d));
+	cr_assert_eq(lines("starts", "holdfast-broker", own, 0, NULL), 1);
+	cr_assert_eq(lines("starts", "holdfast-gateway", "notify=no", 0,
+	    NULL), 2);
 	cr_assert_eq(daemon_stop(d, WAIT_MS), 0);
 	hear(fd, "STOPPING=1");
 	close(fd);

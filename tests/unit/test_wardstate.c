@@ -21,16 +21,16 @@ runs(enum ward_state state)
 Test(wardstate, the_whole_table)
 {
 	/* A letter an action: . nothing ! never s a k t d g as below. */
-	static const char letters[] = ".!svtkad";
+	static const char letters[] = ".!svrtkad";
 	static const char *const want[WARD_STATE_COUNT] = {
-		/* start hello lost timeout exit stop */
-		[WARD_IDLE] = "s!!!!d",
-		[WARD_STARTING] = "!vkkak",
-		[WARD_UP] = "!!kkat",
-		[WARD_STOPPING] = "!!.kdk",
-		[WARD_KILLED] = "!..ka.",
-		[WARD_ENDING] = "!..kd.",
-		[WARD_GONE] = "!!!!!.",
+		/* start adopt hello lost timeout exit stop */
+		[WARD_IDLE] = "sr!!!!d",
+		[WARD_STARTING] = "!!vkkak",
+		[WARD_UP] = "!!!kkat",
+		[WARD_STOPPING] = "!!!.kdk",
+		[WARD_KILLED] = "!!..ka.",
+		[WARD_ENDING] = "!!..kd.",
+		[WARD_GONE] = "!!!!!!.",
 	};
 
 	EACH(s, e)
@@ -42,7 +42,8 @@ Test(wardstate, a_process_runs_exactly_in_the_states_that_have_one)
 {
 	EACH(s, e) {
 		struct ward_step step = ward_step(s, e);
-		int starts = step.action == WARD_SPAWN;
+		int starts = step.action == WARD_SPAWN ||
+		    step.action == WARD_RESUME;
 		int ends = step.action == WARD_AGAIN ||
 		    (step.action == WARD_DONE && e == WARD_ON_EXIT);
 

@@ -137,14 +137,14 @@ leave_orphan(void)
 static void
 greet(void)
 {
-	char text[128];
+	char text[256];
 	int fd, open_fds = 0;
 
 	for (fd = 0; fd < 64; fd++)
 		open_fds += fcntl(fd, F_GETFD) != -1;
 	snprintf(text, sizeof(text), "uid=%u fds=%d sid=%d notify=%s",
 	    (unsigned int)getuid(), open_fds, getsid(0) == getpid(),
-	    getenv("NOTIFY_SOCKET") == NULL ? "no" : "yes");
+	    getenv("NOTIFY_SOCKET") == NULL ? "no" : getenv("NOTIFY_SOCKET"));
 	note("starts", text);
 }
 

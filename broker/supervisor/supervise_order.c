@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: ISC */
+/* What an operator wants of the supervisor, passed on by the broker. */
+#include "config.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "broker/supervisor/supervise_private.h"
+#include "common/chan.h"
+#include "common/log.h"
+
+#define SUPERVISE_TOLD_SIZE 1024
+
+void
+supervise_tell(struct supervisor *s, uint64_t request, int done,
+    uint32_t status, const char *fmt, ...)
+{
+	char text[SUPERVISE_TOLD_SIZE];
+	struct fields_SB_TOLD told = {
+		.request = request,
+		.done = done,
+		.has_status = done,
+		.status = status,
+		.has_text = true,
+	};
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	told.text = span_str(text);
+	if (ward_state(s->broker) == WARD_UP && ward_chan(s->broker) != NULL)
+		chan_send(ward_chan(s->broker), MSG_SB_TOLD, &told, NULL, 0);
+}
+
+static void
+supervise_order_reload(struct supervisor *s,
+    const struct fields_BS_ORDER *order)
+{
+	if (supervise_reload(s) == -1)
+		supervise_tell(s, order->request, 1, 1, "the configuration "
+		    "stays as it was; the log says what is wrong with it");
+	else
+		supervise_tell(s, order->request, 1, 0, "the configuration "
+		    "was read again");
+}
+
+static const struct {
+	enum proto_order order;
+	void (*fn)(struct supervisor *s, const struct fields_BS_ORDER *order);
+} orders[] = {
+	{ ORDER_RELOAD, supervise_order_reload },
+};
+
+void
+supervise_order(void *arg, const struct fields_BS_ORDER *order)
+{
+	struct supervisor *s = arg;
+	size_t i;
+
+	for (i = 0; i < sizeof(orders) / sizeof(orders[0]); i++)
+		if (orders[i].order == (enum proto_order)order->order &&
+		    s->stage == SUPERVISE_SERVING) {
+			orders[i].fn(s, order);
+			return;
+		}
+	supervise_tell(s, order->request, 1, 1, s->stage == SUPERVISE_SERVING ?
+	    "this holdfastd does not know how to do that" :
+	    "holdfastd is stopping");
+}
+
+void
+supervise_surveyed(void *arg, const struct fields_BS_SURVEYED *found)
+{
+	(void)arg;
+	(void)found;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: ISC */
+/* What is stored for the next broker, and when it is not given it. */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "broker/supervisor/storesock.h"
+#include "broker/supervisor/supervise_private.h"
+#include "common/log.h"
+
+/* How many brokers may fail in a row with what is stored. */
+#define SUPERVISE_STORE_TRIES 3
+
+void
+supervise_init_store(struct supervisor *s)
+{
+	s->store = storesock_new(s->base, s->plan->runtime_dir, -1);
+	if (s->store == NULL)
+		log_warn("%s/notify: sessions will end with the broker",
+		    s->plan->runtime_dir);
+}
+
+void
+supervise_clear_store(struct supervisor *s)
+{
+	storesock_free(s->store, 1);
+	s->store = NULL;
+}
+
+/*
+ * Something in there may be what a broker fails at.  Sessions that are lost
+ * are better than a host that serves nobody ever again.
+ */
+void
+supervise_inherit(struct supervisor *s)
+{
+	const struct store *store = storesock_store(s->store);
+
+	storesock_drain(s->store);
+	if (!ward_failed(s->broker)) {
+		s->store_deaths = 0;
+		return;
+	}
+	if (store->count == 0 || ++s->store_deaths < SUPERVISE_STORE_TRIES)
+		return;
+	log_warnx("%u brokers in a row have failed with the %zu descriptors "
+	    "that are stored: the next starts without, and all sessions are "
+	    "lost", s->store_deaths, store->count);
+	storesock_empty(s->store);
+	s->store_deaths = 0;
+}

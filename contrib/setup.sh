@@ -106,9 +106,9 @@ jobs_count() {
 	echo "$cpus"
 }
 
-# Build in directory $1, configured with the other arguments; what is done
-# already is not done again.
-build() {
+# Have directory $1 configured with the other arguments; what is done already
+# is not done again.
+configure() {
 	dir=$1
 	shift
 	mkdir -p "$dir" 2>/dev/null
@@ -125,6 +125,11 @@ build() {
 		(cd "$dir" && logged "$top/configure" "$@") || exit 1
 		printf '%s\n' "$*" >"$dir/configured-with"
 	fi
+}
+
+# And build there.
+build() {
+	configure "$@"
 	say "building in $dir"
 	(cd "$dir" && logged make -j"$(jobs_count)") || exit 1
 }

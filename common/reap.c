@@ -27,8 +27,8 @@
 
 /* Looks at /proc in one call; a further one follows only on a new find. */
 #define REAP_LOOKS 4
-/* Children collected before each look. */
-#define REAP_ZOMBIES 1024
+/* Children collected before each look; it collects those it meets. */
+#define REAP_ZOMBIES 64
 /* A longer chain of parents than this is taken for a stranger's. */
 #define REAP_DEPTH 4096
 /* Room for directory entries, in bytes; on the stack. */
@@ -232,6 +232,19 @@ reap_hit(struct reap *reap, pid_t pid)
 	close(fd);
 }
 
+/*
+ * By its number: asked for any child, the kernel goes past all that live, and
+ * thousands that have just been killed still do.
+ */
+static void
+reap_collect_one(struct reap *reap, pid_t pid)
+{
+	int status;
+
+	if (reap->exited_cb != NULL && waitpid(pid, &status, WNOHANG) == pid)
+		reap->exited_cb(pid, status, reap->arg);
+}
+
 static void
 reap_visit(struct reap *reap, pid_t pid)
 {
@@ -240,6 +253,10 @@ reap_visit(struct reap *reap, pid_t pid)
 	if (pid == reap->self || pidset_has(&reap->strangers, pid) ||
 	    reap_read_stat(reap, pid, &stat) == -1)
 		return;
+	if (!stat.alive && stat.parent == reap->self) {
+		reap_collect_one(reap, pid);
+		return;
+	}
 	switch (reap_descent(reap, pid, &stat)) {
 	case REAP_STRANGER:
 		reap_avoid(reap, pid, stat.session);

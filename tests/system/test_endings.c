@@ -44,7 +44,7 @@ static const struct {
 	{ "deaf", "2", 1, 3 },
 	{ "stopped", "3", 0, 3 },
 	{ "tree", "2", 0, 4 },
-	{ "fork", "300", 0, 300 },
+	{ "fork", "100", 0, 100 },
 };
 
 #define NJOBS (sizeof(jobs) / sizeof(jobs[0]))
@@ -147,7 +147,7 @@ start_all(const struct daemon *daemon, const char *mark)
 		}
 	}
 	/* Those that keep forking move while they are counted. */
-	marked.at_least -= 150;
+	marked.at_least -= 50;
 	tap_ok(call != NULL &&
 	    wait_until(marked_are_there, &marked, ENDINGS_MS) == 0,
 	    "at least %zu processes that do not want to end",

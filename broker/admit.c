@@ -307,7 +307,8 @@ admit_judge(struct broker *broker, uint32_t pool,
 		return refuse(refusal, 403, "not an accepted connection");
 	source_whence(&visit.source, &admission->whence);
 	visit.listener = find_listener(broker->order, &visit.source);
-	if (visit.listener == NULL || visit.listener->pool != pool)
+	if (visit.listener == NULL || visit.listener->pool != pool ||
+	    visit.listener->metrics)
 		return refuse(refusal, 403,
 		    "not accepted on one of the listeners");
 	return judge(&visit, admission, refusal);

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "broker/cgroup.h"
+#include "broker/count.h"
 #include "broker/lend.h"
 #include "broker/registry.h"
 #include "broker/trail.h"
@@ -102,6 +103,7 @@ struct broker {
 	struct session_list idle;	/* those, the longest detached first */
 	struct cgroup *cgroup;
 	struct trail trail;
+	struct counts counts;
 	struct gate_list gates;
 	uint32_t last_gate;
 
@@ -253,6 +255,8 @@ void gates_clear(struct broker *broker);
 /* The gateway with that number in the registry, or NULL. */
 struct gate *gate_find(struct broker *broker, uint32_t number);
 struct chan *gate_chan(struct gate *gate);
+/* The one after that, or the first after NULL. */
+struct gate *gate_next(struct broker *broker, struct gate *gate);
 uint32_t gate_number(const struct gate *gate);
 
 /* The connection has no session any more, unless it has another one. */
@@ -351,6 +355,8 @@ void run_kill(struct run *run);
 /* Its process was collected; "status" as of waitpid(2). */
 void run_exited(struct run *run, int status);
 pid_t run_pid(const struct run *run);
+/* Bytes that wait to be sent to it. */
+size_t run_queued(const struct run *run);
 void run_free(struct run *run);
 
 /* sweep.c: children collected, orphans killed, sessions ended for good. */

@@ -28,6 +28,7 @@ struct gate {
 	uint32_t number;	/* in the registry; never used again */
 	uint32_t name;		/* the supervisor's number for it */
 	uint32_t pool;		/* of listeners that it serves */
+	struct count_teller counted;
 };
 
 struct chan *
@@ -51,6 +52,13 @@ gate_find(struct broker *broker, uint32_t number)
 		if (gate->number == number)
 			break;
 	return gate;
+}
+
+struct gate *
+gate_next(struct broker *broker, struct gate *gate)
+{
+	return gate == NULL ? TAILQ_FIRST(&broker->gates) :
+	    TAILQ_NEXT(gate, entry);
 }
 
 static void
@@ -80,6 +88,7 @@ gate_close(struct gate *gate, const char *why)
 	else
 		log_debug("gate", "gateway %u has gone", gate->name);
 	TAILQ_REMOVE(&broker->gates, gate, entry);
+	count_leave(&gate->counted);
 	attach_forget(broker, gate, 0, true);
 	detach_all(gate);
 	attach_unanswered(broker, gate);
@@ -147,6 +156,7 @@ gate_on_admit(void *arg, const union proto_any *msg, struct chan_fds *fds)
 		fds->fd[0], &admission, &refusal) ||
 	    (conn = connset_add(&gate->conns, admitted.handle)) == NULL) {
 		trail_refused(gate->broker, &admission, &refusal);
+		count_refused(gate->broker, &refusal);
 		send_refused(gate, admitted.handle, &refusal);
 		return;
 	}
@@ -332,6 +342,7 @@ gate_attached(struct gate *gate, uint64_t handle, struct session *session,
 	conn->state = CONN_ATTACHED;
 	conn->slot = session_slot(session);
 	trail_attached(session, &conn->admission);
+	count_attached(session, record->generation > 1);
 	log_debug("session", "%s attached, generation %llu", text,
 	    (unsigned long long)record->generation);
 	chan_send(gate->chan, MSG_BG_ATTACHED, &attached, &fd, 1);
@@ -345,6 +356,8 @@ gate_attach_failed(struct gate *gate, uint64_t handle,
 
 	trail_attach_refused(gate->broker, &conn->admission, resume,
 	    failed->reason);
+	count_attach_failed(gate->broker, conn->admission.principal,
+	    (enum proto_attach_failure)failed->reason);
 	failed->handle = handle;
 	conn->state = CONN_IDLE;
 	chan_send(gate->chan, MSG_BG_ATTACH_FAILED, failed, NULL, 0);
@@ -392,6 +405,27 @@ gate_on_probed(void *arg, const union proto_any *msg, struct chan_fds *fds)
 	    msg->GB_PROBED.gone);
 }
 
+static void
+gate_on_counts(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	struct gate *gate = arg;
+
+	(void)fds;
+	if (count_take(&gate->counted, msg->COUNTS.counts) == -1)
+		gate_close(gate, "what it has counted is malformed");
+}
+
+static void
+gate_on_scrape(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	struct gate *gate = arg;
+
+	(void)fds;
+	if (count_answer(gate->broker, gate->chan, gate->pool,
+		&msg->GB_SCRAPE) == -1)
+		gate_close(gate, "it asks what is not for it");
+}
+
 static const struct chan_handler handlers[] = {
 	{ MSG_GB_HELLO, gate_on_hello },
 	{ MSG_GB_ADMIT, gate_on_admit },
@@ -399,6 +433,8 @@ static const struct chan_handler handlers[] = {
 	{ MSG_GB_ATTACH, gate_on_attach },
 	{ MSG_GB_DETACH, gate_on_detach },
 	{ MSG_GB_PROBED, gate_on_probed },
+	{ MSG_GB_COUNTS, gate_on_counts },
+	{ MSG_GB_SCRAPE, gate_on_scrape },
 };
 
 static const struct chan_ops gate_ops = {
@@ -431,6 +467,7 @@ gate_new(struct broker *broker, uint32_t name, uint32_t pool, int fd)
 		free(gate);
 		return;
 	}
+	count_gateway(broker, &gate->counted, pool);
 	TAILQ_INSERT_TAIL(&broker->gates, gate, entry);
 }
 

@@ -97,6 +97,7 @@ static int
 take_address(struct order_listener *to)
 {
 	static const char tls[] = "wss://";
+	static const char metrics[] = "metrics://";
 	struct listen_addr addr;
 	char url[LISTEN_URL_SIZE];
 
@@ -106,9 +107,13 @@ take_address(struct order_listener *to)
 	}
 	if (strlen(to->url) >= sizeof(url))
 		return -1;
+	to->metrics = strncmp(to->url, metrics, strlen(metrics)) == 0;
 	if (strncmp(to->url, tls, strlen(tls)) == 0)
 		snprintf(url, sizeof(url), "ws://%s",
 		    to->url + strlen(tls));
+	else if (to->metrics)
+		snprintf(url, sizeof(url), "ws://%s",
+		    to->url + strlen(metrics));
 	else
 		snprintf(url, sizeof(url), "%s", to->url);
 	if (listen_parse(url, &addr) != NULL)
@@ -148,7 +153,8 @@ order_take_listener(struct order *order,
 	to->admission = listener->admission;
 	if (take_address(to) == -1)
 		return "a listener's address is not understood";
-	if (to->admission == 0 || to->admission & ~KNOWN_ADMISSION)
+	if ((to->admission == 0) != to->metrics ||
+	    to->admission & ~KNOWN_ADMISSION)
 		return "a listener admits nobody, or in an unknown way";
 	if (take_principals(to, listener->tenants) == -1)
 		return "a listener's tenant is none";

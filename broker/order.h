@@ -27,6 +27,7 @@ struct order_listener {
 	struct peeruid_end end;	/* TCP */
 	uint32_t pool;		/* of the gateways that serve it */
 	uint32_t admission;	/* ADMIT_ bits */
+	bool metrics;		/* nobody is admitted, see count.h */
 	uint64_t *tenants;	/* that are to be had here */
 	size_t ntenants;
 };

@@ -22,6 +22,7 @@
 #include "broker/launch.h"
 #include "broker/order.h"
 #include "common/chan.h"
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/unix.h"
 
@@ -29,6 +30,8 @@ struct run {
 	struct session *session;
 	struct chan *chan;	/* NULL: lost */
 	struct lend lend;
+	struct count_teller counted;
+	uint64_t started_us;	/* 0: adopted */
 	int held;		/* the data end, until the runner is ready */
 	struct event *timer;
 	pid_t pid;		/* 0: collected, or never started */
@@ -38,6 +41,12 @@ pid_t
 run_pid(const struct run *run)
 {
 	return run->pid;
+}
+
+size_t
+run_queued(const struct run *run)
+{
+	return run->chan == NULL ? 0 : chan_queued(run->chan);
 }
 
 void
@@ -120,6 +129,7 @@ run_on_hello(void *arg, const union proto_any *msg, struct chan_fds *fds)
 		chan_set_phase(run->chan, PHASE_UP);
 	registry_runner(session->broker->registry, session_slot(session),
 	    REGISTRY_RUNNER_EVENT_UP);
+	count_runner_up(session, run->started_us);
 }
 
 static void
@@ -182,6 +192,16 @@ run_on_event(void *arg, const union proto_any *msg, struct chan_fds *fds)
 	trail_event(run->session, &msg->RB_EVENT);
 }
 
+static void
+run_on_counts(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	struct run *run = arg;
+
+	(void)fds;
+	if (count_take(&run->counted, msg->COUNTS.counts) == -1)
+		run_lose(run, "what it has counted is malformed");
+}
+
 static const struct chan_handler handlers[] = {
 	{ MSG_RB_HELLO, run_on_hello },
 	{ MSG_RB_FAILED, run_on_failed },
@@ -189,6 +209,7 @@ static const struct chan_handler handlers[] = {
 	{ MSG_RB_ENDED, run_on_ended },
 	{ MSG_RB_EVENT, run_on_event },
 	{ MSG_RB_WANT, run_on_want },
+	{ MSG_RB_COUNTS, run_on_counts },
 };
 
 static const struct chan_ops run_ops = {
@@ -300,6 +321,7 @@ run_spawn(struct run *run)
 	}
 	if (unix_pair(SOCK_SEQPACKET, pair) == -1)
 		return -1;
+	run->started_us = clock_us();
 	run->pid = launch(broker->settings.runner_path, "holdfast-runner",
 	    tenant->environment, pair[1], &as);
 	unix_close(&pair[1]);
@@ -396,6 +418,7 @@ run_start(struct session *session)
 	    (int)session->run->pid);
 	event_add(session->run->timer, &hello);
 	send_config(session->run);
+	count_runner(broker, &session->run->counted, session->tenant);
 	lend_open(&session->run->lend, broker, &session->tenant->account,
 	    &session->run->chan);
 	/* That there is no runner is to be told before its end is seen. */
@@ -476,6 +499,7 @@ run_free(struct run *run)
 	if (run == NULL)
 		return;
 	lend_close(&run->lend);
+	count_leave(&run->counted);
 	unix_close(&run->held);
 	chan_free(run->chan);
 	event_free(run->timer);

@@ -234,6 +234,7 @@ session_detach(struct session *session, uint64_t generation, const char *why)
 	log_debug("session", "%s detached, generation %llu: %s",
 	    ident_print(&session_record(session)->id, text),
 	    (unsigned long long)generation, why);
+	count_detached(session, why);
 	unbind(session);
 	sessions_rearm(broker);
 	/* Whole requests may have come before the end did. */
@@ -329,6 +330,7 @@ session_take_over(struct session *session, const struct admission *taker)
 	uint64_t generation = session_record(session)->generation;
 
 	trail_takeover(session, taker);
+	count_takeover(session);
 	session_tell_gone(session, generation, GONE_REPLACED);
 	session_detach(session, generation, "taken over");
 }
@@ -386,6 +388,7 @@ session_ended(struct session *session)
 	session->failure = NULL;
 	cgroup_remove(text, &session->cgroup);
 	trail_ended(session);
+	count_ended(session);
 	budget_give(&session->tenant->account, &broker->budget,
 	    BUDGET_SESSIONS, 1);
 	order_release(broker->order, session->tenant);

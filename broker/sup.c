@@ -126,6 +126,7 @@ follow(struct broker *broker)
 	broker->staged = NULL;
 	budget_set_limits(&broker->budget, broker->order->host.budgets);
 	lend_relimit(broker);
+	count_follow(broker);
 }
 
 static void
@@ -244,6 +245,7 @@ sup_on_commit(void *arg, const union proto_any *msg, struct chan_fds *fds)
 		taken.text = span_str(broker->staged_wrong);
 	}
 	trail_reloaded(broker, broker->staged_wrong);
+	count_reloaded(broker, broker->staged_wrong == NULL);
 	broker->staged_wrong = NULL;
 	chan_send(broker->superior, MSG_BS_TAKEN, &taken, NULL, 0);
 }
@@ -269,6 +271,13 @@ sup_on_ping(void *arg, const union proto_any *msg, struct chan_fds *fds)
 
 	(void)fds;
 	chan_send(broker->superior, MSG_BS_PONG, &msg->PING, NULL, 0);
+}
+
+static void
+sup_on_counts(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	(void)fds;
+	(void)count_supervisor(arg, msg->COUNTS.counts);
 }
 
 static void
@@ -303,6 +312,7 @@ static const struct chan_handler handlers[] = {
 	{ MSG_SB_AUDIT, sup_on_audit },
 	{ MSG_SB_GATEWAY, sup_on_gateway },
 	{ MSG_SB_PING, sup_on_ping },
+	{ MSG_SB_COUNTS, sup_on_counts },
 	{ MSG_SB_STOP, sup_on_stop },
 };
 
@@ -395,7 +405,8 @@ broker_init(struct broker *broker, int control)
 	if (broker->stop_timer == NULL || broker->term_event == NULL ||
 	    event_add(broker->term_event, NULL) == -1 ||
 	    trail_init(broker) == -1 || attach_init(broker) == -1 ||
-	    sweep_init(broker) == -1 || lend_init(broker) == -1)
+	    sweep_init(broker) == -1 || lend_init(broker) == -1 ||
+	    count_init(broker) == -1)
 		return -1;
 	broker->superior = chan_new(broker->base, control, ROLE_BROKER,
 	    ROLE_SUPERVISOR, &sup_ops, broker);
@@ -410,6 +421,7 @@ broker_clear(struct broker *broker)
 	attach_clear(broker);
 	sweep_clear(broker);
 	lend_clear(broker);
+	count_clear(broker);
 	cgroup_free(broker->cgroup);
 	chan_free(broker->superior);
 	trail_clear(broker);

@@ -8,6 +8,9 @@
 /* Milliseconds of CLOCK_MONOTONIC (clock_gettime(2)). */
 uint64_t clock_ms(void);
 
+/* The same in microseconds, for how long something took. */
+uint64_t clock_us(void);
+
 /* Milliseconds since the Epoch, for what people read; never for deadlines. */
 uint64_t clock_wall_ms(void);
 

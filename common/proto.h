@@ -393,7 +393,13 @@ enum proto_budget {
 	T(HANDOFF, 352, BOOL, 1) \
 	T(REQUEST, 353, U64, 8) \
 	T(SESSIONS, 354, LIST, 40960) \
-	T(SPLIT, 355, BOOL, 1)
+	T(SPLIT, 355, BOOL, 1) \
+	T(COUNTS, 300, LIST, 4096) \
+	T(SAMPLES, 301, LIST, 61440) \
+	T(READY, 302, BOOL, 1) \
+	T(LOG_FORMAT, 303, U32, 4) \
+	T(FULL, 304, BOOL, 1) \
+	T(SCRAPE, 305, U64, 8)
 
 /* How a field's bytes are read. */
 enum proto_kind {
@@ -451,7 +457,28 @@ enum proto_access { ACCESS_READ, ACCESS_WRITE, ACCESS_DENY, ACCESS_COUNT };
 	F(L, MAX_SESSIONS, max_sessions, MUST) \
 	F(L, LOG_LEVEL, log_level, MUST) \
 	F(L, TOPICS, topics, MAY) \
-	F(L, SYSLOG, syslog, MAY)
+	F(L, SYSLOG, syslog, MAY) \
+	F(L, LOG_FORMAT, log_format, MAY)
+/*
+ * What a process has counted: an item is a number of common/metrics.h (16
+ * bits) and its value by now (64); what has not changed may be left out.
+ */
+#define FIELDS_COUNTS(F, L) \
+	F(L, COUNTS, counts, MUST)
+/* FULL: all that is counted, not only whether the server is ready. */
+#define FIELDS_GB_SCRAPE(F, L) \
+	F(L, SCRAPE, scrape, MUST) \
+	F(L, FULL, full, MUST)
+/*
+ * An item of SAMPLES: a number and a value as above, then the tenant's name
+ * or the pool's number as text, or nothing.  READY with the last, TEXT if not.
+ */
+#define FIELDS_BG_SAMPLES(F, L) \
+	F(L, SCRAPE, scrape, MUST) \
+	F(L, SAMPLES, samples, MAY) \
+	F(L, DONE, done, MUST) \
+	F(L, READY, ready, MAY) \
+	F(L, TEXT, text, MAY)
 /* TEXT: why the order was not taken. */
 #define FIELDS_BS_TAKEN(F, L) \
 	F(L, COUNT, count, MUST) \
@@ -699,7 +726,8 @@ enum proto_access { ACCESS_READ, ACCESS_WRITE, ACCESS_DENY, ACCESS_COUNT };
 	F(L, UID, uid, MAY) \
 	F(L, GID, gid, MAY) \
 	F(L, ROOT_DIR, root_dir, MAY) \
-	F(L, PER_ADDRESS, per_address, MAY)
+	F(L, PER_ADDRESS, per_address, MAY) \
+	F(L, LOG_FORMAT, log_format, MAY)
 #define FIELDS_SG_LISTENER(F, L) \
 	F(L, LISTENER, listener, MUST) \
 	F(L, ORIGINS, origins, MAY)
@@ -786,7 +814,8 @@ enum proto_access { ACCESS_READ, ACCESS_WRITE, ACCESS_DENY, ACCESS_COUNT };
 	F(L, RLIMITS, rlimits, MAY) \
 	F(L, REPORT, report, MAY) \
 	F(L, SPILL_BYTES, spill_bytes, MAY) \
-	F(L, SPILL_DIRECTORY, spill_directory, MAY)
+	F(L, SPILL_DIRECTORY, spill_directory, MAY) \
+	F(L, LOG_FORMAT, log_format, MAY)
 #define FIELDS_BR_REPORT(F, L) \
 	F(L, REPORT, report, MUST)
 /* OMITTED events before this one were not told. */
@@ -1063,6 +1092,7 @@ enum proto_access { ACCESS_READ, ACCESS_WRITE, ACCESS_DENY, ACCESS_COUNT };
 	M(SB_SWEPT, 113, PING, SUPERVISOR, BROKER, IN_UP | IN_STOP, 64, 0, 0, 0) \
 	M(SB_TOLD, 114, SB_TOLD, SUPERVISOR, BROKER, IN_UP | IN_STOP, 1280, 0, 0, 0) \
 	M(SB_SURVEY, 115, HELLO, SUPERVISOR, BROKER, IN_UP, 256, 0, 0, 0) \
+	M(SB_COUNTS, 117, COUNTS, SUPERVISOR, BROKER, IN_START | IN_UP | IN_STOP, 4352, 0, 0, 0) \
 	M(BS_HELLO, 150, HELLO, BROKER, SUPERVISOR, IN_START, 256, 0, 0, 1) \
 	M(BS_PONG, 151, PING, BROKER, SUPERVISOR, IN_UP | IN_STOP, 64, 0, 0, 0) \
 	M(BS_STOPPED, 152, NOTHING, BROKER, SUPERVISOR, IN_STOP, 64, 0, 0, 1) \
@@ -1089,6 +1119,8 @@ enum proto_access { ACCESS_READ, ACCESS_WRITE, ACCESS_DENY, ACCESS_COUNT };
 	M(GB_DETACH, 304, ATTACHMENT, GATEWAY, BROKER, IN_UP | IN_STOP, 128, 0, 0, 0) \
 	M(GB_PROBED, 305, GB_PROBED, GATEWAY, BROKER, IN_UP | IN_STOP, 64, 0, 0, 0) \
 	M(GB_HOLD, 306, HOLD, GATEWAY, BROKER, IN_UP | IN_STOP, 128, 1, 1, 0) \
+	M(GB_COUNTS, 307, COUNTS, GATEWAY, BROKER, IN_UP | IN_STOP, 4352, 0, 0, 0) \
+	M(GB_SCRAPE, 308, GB_SCRAPE, GATEWAY, BROKER, IN_UP | IN_STOP, 64, 0, 0, 0) \
 	M(BG_HELLO, 350, HELLO, BROKER, GATEWAY, IN_START, 256, 0, 0, 1) \
 	M(BG_ADMITTED, 351, HANDLE, BROKER, GATEWAY, IN_UP, 64, 0, 0, 0) \
 	M(BG_REFUSED, 352, BG_REFUSED, BROKER, GATEWAY, IN_UP, 2048, 0, 0, 0) \
@@ -1097,6 +1129,7 @@ enum proto_access { ACCESS_READ, ACCESS_WRITE, ACCESS_DENY, ACCESS_COUNT };
 	M(BG_PROBE, 355, BG_PROBE, BROKER, GATEWAY, IN_UP, 128, 0, 0, 0) \
 	M(BG_GONE, 356, BG_GONE, BROKER, GATEWAY, IN_UP, 1280, 0, 0, 0) \
 	M(BG_HELD, 357, HOLD, BROKER, GATEWAY, IN_UP, 128, 0, 0, 0) \
+	M(BG_SAMPLES, 358, BG_SAMPLES, BROKER, GATEWAY, IN_UP, 63488, 0, 0, 0) \
 	M(BG_TRACE, 369, TRACE, BROKER, GATEWAY, IN_UP, 1280, 0, 0, 0) \
 	M(BR_CONFIG, 400, BR_CONFIG, BROKER, RUNNER, IN_START, 8192, 0, 1, 1) \
 	M(BR_ATTACHMENT, 401, GENERATION, BROKER, RUNNER, IN_START | IN_UP, 64, 1, 1, 0) \
@@ -1118,6 +1151,7 @@ enum proto_access { ACCESS_READ, ACCESS_WRITE, ACCESS_DENY, ACCESS_COUNT };
 	M(RB_HERE, 456, RB_HERE, RUNNER, BROKER, IN_START | IN_UP | IN_STOP, 256, 0, 0, 0) \
 	M(RB_LISTED, 457, RB_LISTED, RUNNER, BROKER, IN_UP | IN_STOP, 61440, 0, 0, 0) \
 	M(RB_SIGNALED, 458, RB_SIGNALED, RUNNER, BROKER, IN_UP | IN_STOP, 64, 0, 0, 0) \
+	M(RB_COUNTS, 470, COUNTS, RUNNER, BROKER, IN_UP | IN_STOP, 4352, 0, 0, 0) \
 	M(GR_HELLO, 500, HELLO, GATEWAY, RUNNER, IN_START, 256, 0, 0, 1) \
 	M(GR_ACK, 501, GR_ACK, GATEWAY, RUNNER, IN_UP, 64, 0, 0, 0) \
 	M(GR_START, 510, GR_START, GATEWAY, RUNNER, IN_UP, PROTO_REQUEST_MAX, 0, 0, 0) \
@@ -1213,6 +1247,7 @@ PROTO_TAGS(T)
  */
 #define PROTO_LISTS(L) \
 	L(HELLO) L(NOTHING) L(PING) L(STOP) L(HANDLE) L(ATTACHMENT) \
+	L(COUNTS) L(GB_SCRAPE) L(BG_SAMPLES) \
 	L(GENERATION) L(SB_CONFIG) L(SB_HOST) L(SB_LISTENER) L(SB_TENANT) \
 	L(BS_TAKEN) L(KEEP) L(DOOR) L(BS_ORDER) L(SB_TOLD) L(BS_SURVEYED) \
 	L(ASK) L(CB_SESSIONS) L(CB_SESSION) L(CB_PROCESSES) L(CB_KILL) \

@@ -137,6 +137,10 @@ sup_on_config(void *arg, const union proto_any *msg, struct chan_fds *fds)
 
 	(void)fds;
 	set_log(&msg->SB_CONFIG);
+	if (proto_agree(msg->SB_CONFIG.version, msg->SB_CONFIG.oldest) == 0)
+		fatalx("holdfastd speaks version %u (oldest %u), this speaks "
+		    "%u (oldest %u)", msg->SB_CONFIG.version,
+		    msg->SB_CONFIG.oldest, PROTO_VERSION, PROTO_OLDEST);
 	wrong = settings_take(&broker->settings, &msg->SB_CONFIG);
 	if (wrong != NULL)
 		fatalx("configuration from holdfastd: %s", wrong);

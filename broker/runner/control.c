@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +31,21 @@ control_spill(struct runner *runner, const struct fields_BR_CONFIG *config)
 	    config->has_spill_directory ? directory : NULL);
 }
 
+/* The session's client learns why it has no runner. */
+static void __attribute__((noreturn))
+control_refuse(struct runner *runner, const struct fields_BR_CONFIG *config)
+{
+	char text[128];
+	struct fields_RB_FAILED failed = { .text = { NULL, 0 } };
+
+	snprintf(text, sizeof(text), "the broker speaks version %u (oldest "
+	    "%u), the runner %u (oldest %u)", config->version,
+	    config->oldest, PROTO_VERSION, PROTO_OLDEST);
+	failed.text = span_str(text);
+	chan_send(runner->broker, MSG_RB_FAILED, &failed, NULL, 0);
+	fatalx("%s", text);
+}
+
 static void
 control_on_config(void *arg, const union proto_any *msg,
     struct chan_fds *fds)
@@ -42,8 +58,7 @@ control_on_config(void *arg, const union proto_any *msg,
 	struct runner *runner = arg;
 
 	if (proto_agree(config->version, config->oldest) == 0)
-		fatalx("the broker speaks version %u, this is version %u",
-		    config->version, PROTO_VERSION);
+		control_refuse(runner, config);
 	log_init("holdfast-runner", (enum log_level)config->log_level,
 	    config->syslog);
 	chan_set_version(runner->broker, config->version);

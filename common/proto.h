@@ -39,6 +39,8 @@
  * nothing was done, for the sandbox no longer is what its policy asks for.
  */
 #define PROTO_OUTDATED 1
+#define PROTO_INFO_MAX 32768	/* bytes of JSON about an environment */
+#define PROTO_INPUT_MAX 16384	/* bytes read and not looked at */
 #define PROTO_SANDBOX_LIST 32768 /* bytes of each list of a sandbox */
 #define PROTO_FILES_MAX (16384 + PROTO_SANDBOX_MAX) /* of a request */
 #define PROTO_SANDBOX_MAX (3 * PROTO_SANDBOX_LIST + 8192) /* of its fields */
@@ -399,7 +401,19 @@ enum proto_budget {
 	T(READY, 302, BOOL, 1) \
 	T(LOG_FORMAT, 303, U32, 4) \
 	T(FULL, 304, BOOL, 1) \
-	T(SCRAPE, 305, U64, 8)
+	T(SCRAPE, 305, U64, 8) \
+	T(INFO, 360, BYTES, PROTO_INFO_MAX) \
+	T(READY, 361, BOOL, 1) \
+	T(GREETED, 362, BOOL, 1) \
+	T(PEER_VERSION, 363, U32, 4) \
+	T(CALLS, 364, U32, 4) \
+	T(PENDING, 365, U64, 8) \
+	T(PARKED, 366, U64, 8) \
+	T(TAKEN_COST, 367, U64, 8) \
+	T(LEFT_COST, 368, U64, 8) \
+	T(INPUT, 369, BYTES, PROTO_INPUT_MAX) \
+	T(DUE_MS, 370, U64, 8) \
+	T(PINGED, 371, BOOL, 1)
 
 /* How a field's bytes are read. */
 enum proto_kind {
@@ -735,6 +749,34 @@ enum proto_access { ACCESS_READ, ACCESS_WRITE, ACCESS_DENY, ACCESS_COUNT };
 	F(L, LISTENER, listener, MUST)
 #define FIELDS_SG_LIMITS(F, L) \
 	F(L, PER_ADDRESS, per_address, MUST)
+#define FIELDS_SG_LEAVE(F, L) \
+	F(L, GRACE_MS, grace_ms, MUST)
+/*
+ * A connection that another gateway of the pool is to go on with.  All that
+ * has a session: SESSION to LEFT_COST; of those READY has had initialized.
+ * INFO is JSON, INPUT what came behind the last whole message, DUE_MS how
+ * long until the next ping goes or, with PINGED, its answer is missed; of one
+ * without a session, until it should have asked for one.
+ */
+#define FIELDS_GG_CONNECTION(F, L) \
+	F(L, HANDLE, handle, MUST) \
+	F(L, LISTENER, listener, MUST) \
+	F(L, FORWARDED, forwarded, MUST) \
+	F(L, TOKEN, token, MAY) \
+	F(L, DUE_MS, due_ms, MUST) \
+	F(L, PINGED, pinged, MAY) \
+	F(L, INPUT, input, MAY) \
+	F(L, SESSION, session, MAY) \
+	F(L, GENERATION, generation, MAY) \
+	F(L, INFO, info, MAY) \
+	F(L, READY, ready, MAY) \
+	F(L, GREETED, greeted, MAY) \
+	F(L, PEER_VERSION, peer_version, MAY) \
+	F(L, CALLS, calls, MAY) \
+	F(L, PENDING, pending, MAY) \
+	F(L, PARKED, parked, MAY) \
+	F(L, TAKEN_COST, taken_cost, MAY) \
+	F(L, LEFT_COST, left_cost, MAY)
 #define FIELDS_GB_ADMIT(F, L) \
 	F(L, HANDLE, handle, MUST) \
 	F(L, FORWARDED, forwarded, MUST) \
@@ -1071,8 +1113,8 @@ enum proto_access { ACCESS_READ, ACCESS_WRITE, ACCESS_DENY, ACCESS_COUNT };
 /*
  * Every message: name, number, fields, from, to, phases, largest length in
  * bytes, fewest and most descriptors, whether it may come only once.  The
- * blocks of a hundred are one direction each; 500 and up travel on data
- * sockets, the rest on control sockets.  On a data socket the phase is that
+ * blocks of a hundred are one direction each; those of 500 and 600 travel on
+ * data sockets, the rest on control sockets.  On a data socket the phase is that
  * of the receiver: START until the other's HELLO came.
  */
 #define PROTO_MESSAGES(M) \
@@ -1110,6 +1152,8 @@ enum proto_access { ACCESS_READ, ACCESS_WRITE, ACCESS_DENY, ACCESS_COUNT };
 	M(SG_STOP, 204, STOP, SUPERVISOR, GATEWAY, IN_UP, 64, 0, 0, 1) \
 	M(SG_TLS, 205, SG_TLS, SUPERVISOR, GATEWAY, IN_START | IN_UP, 512, 2, 2, 0) \
 	M(SG_LIMITS, 206, SG_LIMITS, SUPERVISOR, GATEWAY, IN_START | IN_UP, 64, 0, 0, 0) \
+	M(SG_LEAVE, 207, SG_LEAVE, SUPERVISOR, GATEWAY, IN_UP, 64, 0, 1, 1) \
+	M(SG_HEIR, 208, NOTHING, SUPERVISOR, GATEWAY, IN_UP, 64, 1, 1, 0) \
 	M(GS_HELLO, 250, HELLO, GATEWAY, SUPERVISOR, IN_START | IN_UP, 256, 0, 0, 1) \
 	M(GS_PONG, 251, PING, GATEWAY, SUPERVISOR, IN_START | IN_UP | IN_STOP, 64, 0, 0, 0) \
 	M(GB_HELLO, 300, HELLO, GATEWAY, BROKER, IN_START, 256, 0, 0, 1) \
@@ -1188,6 +1232,10 @@ enum proto_access { ACCESS_READ, ACCESS_WRITE, ACCESS_DENY, ACCESS_COUNT };
 	M(RG_CLOSED, 612, RG_CLOSED, RUNNER, GATEWAY, IN_UP, 8192, 0, 0, 0) \
 	M(RG_FS_APPEARED, 613, RG_FS_APPEARED, RUNNER, GATEWAY, IN_UP, 64, 0, 0, 0) \
 	M(RG_HTTP_BODY, 614, RG_HTTP_BODY, RUNNER, GATEWAY, IN_UP, PROTO_EVENT_MAX, 0, 0, 0) \
+	M(GG_CONNECTION, 700, GG_CONNECTION, GATEWAY, GATEWAY, IN_UP, PROTO_CONTROL_MAX - 2, 1, 2, 0) \
+	M(GG_TAKEN, 701, HANDLE, GATEWAY, GATEWAY, IN_UP, 64, 0, 0, 0) \
+	M(GG_HELLO, 702, HELLO, GATEWAY, GATEWAY, IN_START, 256, 0, 0, 1) \
+	M(GG_DECLINED, 703, HANDLE, GATEWAY, GATEWAY, IN_UP, 64, 0, 0, 0) \
 	M(CB_HELLO, 800, HELLO, OPERATOR, BROKER, IN_START, 256, 0, 0, 1) \
 	M(CB_STATUS, 801, ASK, OPERATOR, BROKER, IN_UP, 64, 0, 0, 0) \
 	M(CB_SESSIONS, 802, CB_SESSIONS, OPERATOR, BROKER, IN_UP, 64, 0, 0, 0) \
@@ -1256,7 +1304,8 @@ PROTO_TAGS(T)
 	L(BC_PROCESSES) L(BC_TOLD) L(BC_DONE) L(BR_LIST) L(BR_SIGNAL) \
 	L(TRACE) L(RB_LISTED) L(RB_SIGNALED) \
 	L(LEASE) L(SB_GATEWAY) L(SG_CONFIG) \
-	L(SG_LISTENER) L(SG_TLS) L(SG_LIMITS) L(GB_ADMIT) L(GB_ATTACH) L(GB_PROBED) L(BG_REFUSED) \
+	L(SG_LISTENER) L(SG_TLS) L(SG_LIMITS) \
+	L(SG_LEAVE) L(GG_CONNECTION) L(GB_ADMIT) L(GB_ATTACH) L(GB_PROBED) L(BG_REFUSED) \
 	L(BG_ATTACHED) L(BG_ATTACH_FAILED) L(BG_PROBE) L(BG_GONE) \
 	L(BR_CONFIG) L(BR_REPORT) L(BR_END) L(BUDGET) L(RB_FAILED) L(RB_ENDED) L(RB_EVENT) L(SB_AUDIT) \
 	L(HOLD) L(RB_HERE) \

@@ -403,7 +403,7 @@ enum proto_budget {
 	T(FULL, 304, BOOL, 1) \
 	T(SCRAPE, 305, U64, 8) \
 	T(INFO, 360, BYTES, PROTO_INFO_MAX) \
-	T(READY, 361, BOOL, 1) \
+	T(INITIALIZED, 361, BOOL, 1) \
 	T(GREETED, 362, BOOL, 1) \
 	T(PEER_VERSION, 363, U32, 4) \
 	T(CALLS, 364, U32, 4) \
@@ -753,7 +753,7 @@ enum proto_access { ACCESS_READ, ACCESS_WRITE, ACCESS_DENY, ACCESS_COUNT };
 	F(L, GRACE_MS, grace_ms, MUST)
 /*
  * A connection that another gateway of the pool is to go on with.  All that
- * has a session: SESSION to LEFT_COST; of those READY has had initialized.
+ * has a session: SESSION to LEFT_COST; INITIALIZED: that has come.
  * INFO is JSON, INPUT what came behind the last whole message, DUE_MS how
  * long until the next ping goes or, with PINGED, its answer is missed; of one
  * without a session, until it should have asked for one.
@@ -769,7 +769,7 @@ enum proto_access { ACCESS_READ, ACCESS_WRITE, ACCESS_DENY, ACCESS_COUNT };
 	F(L, SESSION, session, MAY) \
 	F(L, GENERATION, generation, MAY) \
 	F(L, INFO, info, MAY) \
-	F(L, READY, ready, MAY) \
+	F(L, INITIALIZED, initialized, MAY) \
 	F(L, GREETED, greeted, MAY) \
 	F(L, PEER_VERSION, peer_version, MAY) \
 	F(L, CALLS, calls, MAY) \

@@ -58,6 +58,18 @@ fail_limit(const struct attach_request *request,
 	    &failed);
 }
 
+static void
+fail_draining(const struct attach_request *request)
+{
+	struct fields_BG_ATTACH_FAILED failed = {
+		.reason = ATTACH_LIMIT,
+		.has_text = true,
+		.text = span_str("the server takes no new sessions"),
+	};
+
+	gate_attach_failed(request->gate, request->handle, NULL, &failed);
+}
+
 /* Its owner, and nobody else, is told what became of it. */
 static void
 fail_unknown(struct broker *broker, const struct attach_request *request,
@@ -91,6 +103,7 @@ grant(struct broker *broker, const struct attach_request *request,
 		fail(request, ATTACH_INTERNAL);
 		return;
 	}
+	session_set_client(session, request->client);
 	gate_attached(request->gate, request->handle, session, fd);
 }
 
@@ -291,6 +304,10 @@ attach_request(struct broker *broker, const struct attach_request *request)
 
 	if (broker->stopping) {
 		fail(request, ATTACH_STOPPING);
+		return;
+	}
+	if (broker->draining && !request->resumes) {
+		fail_draining(request);
 		return;
 	}
 	tenant = order_tenant(broker->order, request->claim.principal);

@@ -31,6 +31,7 @@
 	X(EXPIRE, "expire") \
 	X(END, "end") \
 	X(RELOAD, "reload") \
+	X(OPERATE, "operator") \
 	X(SUPPRESSED, "suppressed") \
 	X(LOST, "lost")
 
@@ -51,6 +52,7 @@ enum audit_event { AUDIT_EVENTS(X) AUDIT_EVENT_COUNT };
 	X(source, STRING, 192) \
 	X(uid, USER, 0) \
 	X(proof, STRING, 16) \
+	X(verb, STRING, 16) \
 	X(reason, STRING, 256) \
 	X(status, POSITIVE, 0) \
 	X(process, BYTES, 1024) \

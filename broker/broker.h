@@ -26,6 +26,8 @@ struct epitaphs;
 struct event;
 struct event_base;
 struct gate;
+struct notes;
+struct operators;
 struct order;
 struct order_listener;
 struct pending;
@@ -73,6 +75,7 @@ struct session {
 	int data;		/* owned; runner's end, kept; or -1 */
 	struct cgroup_session cgroup;	/* owned */
 	char *failure;		/* owned; why no runner could be started */
+	char *client;		/* owned; what it has called itself, or NULL */
 	struct trail_session trail;
 	bool is_counted;	/* as an attachment, in budgets */
 	bool live;
@@ -99,6 +102,10 @@ struct broker {
 	struct penalty *penalty;
 	struct registry *registry;
 	struct epitaphs *epitaphs;
+	struct notes *notes;	/* on why sessions ended */
+	struct operators *operators;
+	uint64_t ordered_ms;	/* when the order was taken; wall clock */
+	bool draining;		/* no new sessions */
 	struct session *sessions;	/* by slot */
 	struct session_list idle;	/* those, the longest detached first */
 	struct cgroup *cgroup;
@@ -219,6 +226,16 @@ int session_take_data(struct session *session);
 void session_end(struct session *session, enum registry_reason reason,
     uint64_t grace_ms);
 
+/*
+ * The same, and what more is known of why: see registry_explain(), and a
+ * sentence, or NULL.
+ */
+void session_end_because(struct session *session, enum registry_reason reason,
+    uint32_t detail, const char *note, uint64_t grace_ms);
+
+/* What its client says it is; hostile, and cut. */
+void session_set_client(struct session *session, const char *name);
+
 /* Nothing of it is left. */
 void session_ended(struct session *session);
 
@@ -259,13 +276,32 @@ struct chan *gate_chan(struct gate *gate);
 struct gate *gate_next(struct broker *broker, struct gate *gate);
 uint32_t gate_number(const struct gate *gate);
 
+/* The supervisor's number for it. */
+uint32_t gate_name(const struct gate *gate);
+
+/* What operators are told of a gateway. */
+struct gate_info {
+	uint32_t number, name, pool, version;
+	uint32_t connections;
+	pid_t pid;		/* 0: not known */
+};
+
+/* The one with the next number after "after"; false if there is none. */
+bool gate_describe(const struct broker *broker, uint32_t after,
+    struct gate_info *info);
+
+/* All of them are told what is traced. */
+void gates_trace(struct broker *broker, const struct fields_TRACE *trace);
+
 /* The connection has no session any more, unless it has another one. */
 void gate_unbind(struct gate *gate, uint64_t handle, uint32_t slot);
 
 /* attach.c: attaches, and those that wait until a holder has been asked. */
 
 /* What a connection asks for. */
+#define CLIENT_NAME_SIZE 128	/* bytes kept of it */
 struct attach_request {
+	char client[CLIENT_NAME_SIZE];
 	struct gate *gate;
 	uint64_t handle;
 	struct registry_claim claim;
@@ -348,6 +384,15 @@ void run_end(struct run *run, enum proto_end reason, uint64_t grace_ms);
 
 /* What it is to tell for the audit trail is another now. */
 void run_report(struct run *run);
+
+/* Tell it something; nothing happens if it is lost. */
+void run_send(struct run *run, uint16_t type, const void *msg);
+
+/* Whether it is ready, and has no order to end. */
+bool run_is_up(const struct run *run);
+
+/* What it speaks; 0: not known. */
+uint32_t run_version(const struct run *run);
 
 /* SIGKILL, by whatever reaches. */
 void run_kill(struct run *run);

@@ -255,6 +255,33 @@ cgroup_close_leaves(struct cgroup_session *session)
 	unix_close(&session->jobs);
 }
 
+const char *
+cgroup_path(const struct cgroup *cgroup)
+{
+	return cgroup == NULL ? NULL : cgroup->path;
+}
+
+uint64_t
+cgroup_runner_oom(const struct cgroup_session *session)
+{
+	static const char key[] = "oom_kill ";
+	char text[512], *at;
+	ssize_t n;
+	int fd;
+
+	if (session->dir == -1)
+		return 0;
+	fd = openat(session->dir, "runner/memory.events",
+	    O_RDONLY | O_CLOEXEC);
+	if (fd == -1)
+		return 0;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	at = strstr(text, key);
+	return at == NULL ? 0 : strtoull(at + sizeof(key) - 1, NULL, 10);
+}
+
 void
 cgroup_kill(const struct cgroup_session *session)
 {

@@ -76,6 +76,12 @@ int cgroup_make(struct cgroup *cgroup, const struct cgroup_plan *plan,
 /* Those two are needed no more. */
 void cgroup_close_leaves(struct cgroup_session *session);
 
+/* Where sessions have theirs, or NULL; lives as long as "cgroup". */
+const char *cgroup_path(const struct cgroup *cgroup);
+
+/* How many processes the kernel has ended in the runner's for want of memory. */
+uint64_t cgroup_runner_oom(const struct cgroup_session *session);
+
 /* SIGKILL to all in it. */
 void cgroup_kill(const struct cgroup_session *session);
 

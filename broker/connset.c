@@ -103,3 +103,9 @@ connset_remove(struct connset *set, uint64_t handle)
 	slotmap_remove(&set->by_handle, hash_handle(set, handle), place);
 	set->free_places[set->free_count++] = place;
 }
+
+uint32_t
+connset_count(const struct connset *set)
+{
+	return set->used - set->free_count;
+}

@@ -58,6 +58,8 @@ struct conn *connset_add(struct connset *set, uint64_t handle);
 /* The next one from *place on, which is moved on behind it; or NULL. */
 struct conn *connset_next(const struct connset *set, uint32_t *place);
 
+uint32_t connset_count(const struct connset *set);
+
 /* Nothing happens if it is not there. */
 void connset_remove(struct connset *set, uint64_t handle);
 

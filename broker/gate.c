@@ -15,6 +15,7 @@
 #include "broker/broker.h"
 #include "broker/connset.h"
 #include "broker/order.h"
+#include "broker/trace.h"
 #include "common/chan.h"
 #include "common/clock.h"
 #include "common/log.h"
@@ -41,6 +42,44 @@ uint32_t
 gate_number(const struct gate *gate)
 {
 	return gate->number;
+}
+
+uint32_t
+gate_name(const struct gate *gate)
+{
+	return gate->name;
+}
+
+bool
+gate_describe(const struct broker *broker, uint32_t after,
+    struct gate_info *info)
+{
+	const struct gate *gate, *next = NULL;
+
+	TAILQ_FOREACH(gate, &broker->gates, entry)
+		if (gate->number > after &&
+		    (next == NULL || gate->number < next->number))
+			next = gate;
+	if (next == NULL)
+		return false;
+	*info = (struct gate_info){
+		.number = next->number,
+		.name = next->name,
+		.pool = next->pool,
+		.version = chan_version(next->chan),
+		.connections = connset_count(&next->conns),
+	};
+	return true;
+}
+
+void
+gates_trace(struct broker *broker, const struct fields_TRACE *trace)
+{
+	struct gate *gate;
+
+	TAILQ_FOREACH(gate, &broker->gates, entry)
+		if (chan_phase(gate->chan) == PHASE_UP)
+			chan_send(gate->chan, MSG_BG_TRACE, trace, NULL, 0);
 }
 
 struct gate *
@@ -124,6 +163,7 @@ gate_on_hello(void *arg, const union proto_any *msg, struct chan_fds *fds)
 	chan_set_version(gate->chan, msg->HELLO.version);
 	chan_set_phase(gate->chan, PHASE_UP);
 	chan_send(gate->chan, MSG_BG_HELLO, &hello, NULL, 0);
+	trace_newcomer(gate->broker, gate->chan, MSG_BG_TRACE);
 }
 
 static void
@@ -251,6 +291,19 @@ wanted_ttl(const struct order *order, uint64_t principal,
 	    BROKER_TTL_LEAST_MS : attach->detach_ttl_ms;
 }
 
+/* It may have anything in it but the end of a string. */
+static void
+take_client_name(struct attach_request *request, struct span name)
+{
+	size_t i;
+
+	if (name.len >= sizeof(request->client))
+		name.len = sizeof(request->client) - 1;
+	for (i = 0; i < name.len; i++)
+		request->client[i] = name.p[i] == '\0' ? '?' : (char)name.p[i];
+	request->client[name.len] = '\0';
+}
+
 static void
 gate_on_attach(void *arg, const union proto_any *msg, struct chan_fds *fds)
 {
@@ -291,6 +344,7 @@ gate_on_attach(void *arg, const union proto_any *msg, struct chan_fds *fds)
 	request.takeover = attach->takeover && 
 	    conn->admission.way != ADMIT_NONE;
 	conn->state = CONN_WAITING;
+	take_client_name(&request, attach->client_name);
 	/* What is no identifier at all names no session. */
 	if (attach->has_resume &&
 	    ident_parse(&request.resume, (const char *)attach->resume.p,

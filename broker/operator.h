@@ -12,6 +12,7 @@
 #include "common/proto.h"
 
 struct broker;
+struct session;
 
 #define OPERATORS_MAX 32	/* at once */
 #define OPERATORS_EACH 16	/* of one user */
@@ -27,10 +28,20 @@ void operator_new(struct broker *broker, int fd);
 /* The supervisor's word on what an operator has ordered. */
 void operator_told(struct broker *broker, const struct fields_SB_TOLD *told);
 
+/*
+ * A runner's answers; NULL, or what is wrong with them (static).  Those that
+ * nobody waits for any more are dropped.
+ */
+const char *operator_listed(struct session *session,
+    const struct fields_RB_LISTED *msg);
+void operator_signaled(struct session *session,
+    const struct fields_RB_SIGNALED *msg);
+
 /* There is no supervisor any more: who waits for its word is told so. */
 void operators_unsupervised(struct broker *broker);
 
-void operators_init(struct broker *broker);
+/* 0, or -1 when memory is out. */
+int operators_init(struct broker *broker);
 void operators_clear(struct broker *broker);
 
 #endif

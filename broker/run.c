@@ -20,7 +20,9 @@
 #include "broker/broker.h"
 #include "broker/epitaph.h"
 #include "broker/launch.h"
+#include "broker/operator.h"
 #include "broker/order.h"
+#include "broker/trace.h"
 #include "common/chan.h"
 #include "common/clock.h"
 #include "common/log.h"
@@ -35,6 +37,7 @@ struct run {
 	int held;		/* the data end, until the runner is ready */
 	struct event *timer;
 	pid_t pid;		/* 0: collected, or never started */
+	int status;		/* when collected: as of waitpid(2) */
 };
 
 pid_t
@@ -63,47 +66,103 @@ run_kill(struct run *run)
 
 /*
  * The runner is of no use any more: the session ends with it.  What it
- * leaves behind is looked for when it has been collected.
+ * leaves behind is looked for when it has been collected.  "note" is worth
+ * keeping, or NULL.
  */
 static void
-run_lose(struct run *run, const char *why)
+run_lose(struct run *run, enum registry_reason reason, uint32_t detail,
+    const char *note)
 {
 	struct session *session = run->session;
 	struct broker *broker = session->broker;
 	const struct registry_record *record = session_record(session);
 	char text[IDENT_TEXT_SIZE];
-	enum registry_reason reason = REGISTRY_REASON_RUNNER_LOST;
 
-	if (record->runner == REGISTRY_RUNNER_STARTING)
-		reason = REGISTRY_REASON_RUNNER_FAILED;
 	if (record->state != REGISTRY_STATE_ENDING)
 		log_warnx("runner of session %s: %s",
-		    ident_print(&record->id, text), why);
+		    ident_print(&record->id, text),
+		    note == NULL ? registry_reason_text(reason) : note);
+	if (record->runner == REGISTRY_RUNNER_STARTING) {
+		if (note == NULL)
+			note = registry_reason_text(reason);
+		reason = REGISTRY_REASON_RUNNER_FAILED;
+	}
 	chan_free(run->chan);
 	run->chan = NULL;
 	event_del(run->timer);
 	registry_runner(broker->registry, session_slot(session),
 	    REGISTRY_RUNNER_EVENT_LOSS);
-	session_end(session, reason, 0);
+	session_end_because(session, reason, detail, note, 0);
 	unix_close(&run->held);
 	run_kill(run);
+}
+
+/* Its process was collected: how that ended is why the session does. */
+static void
+run_lose_exited(struct run *run)
+{
+	int status = run->status;
+
+	if (!WIFSIGNALED(status))
+		run_lose(run, REGISTRY_REASON_RUNNER_EXITED,
+		    (uint32_t)WEXITSTATUS(status), NULL);
+	else if (WTERMSIG(status) == SIGKILL &&
+	    cgroup_runner_oom(&run->session->cgroup) > 0)
+		run_lose(run, REGISTRY_REASON_RUNNER_MEMORY, SIGKILL, NULL);
+	else
+		run_lose(run, REGISTRY_REASON_RUNNER_KILLED,
+		    (uint32_t)WTERMSIG(status), NULL);
+}
+
+static void
+run_lose_broken(struct run *run, const char *why)
+{
+	run_lose(run, REGISTRY_REASON_RUNNER_BROKE, 0, why);
+}
+
+static void
+await_exit(struct run *run)
+{
+	static const struct timeval last_words = {
+		0, BROKER_LAST_WORDS_MS * 1000
+	};
+
+	event_add(run->timer, &last_words);
 }
 
 static void
 run_lost(void *arg, const char *why)
 {
-	run_lose(arg, why == NULL ? "it has closed its channel" : why);
+	struct run *run = arg;
+
+	if (why != NULL || run->pid == 0 || session_record(run->session)->
+	    state == REGISTRY_STATE_ENDING) {
+		if (why == NULL && run->pid == 0)
+			run_lose_exited(run);
+		else
+			run_lose_broken(run, why == NULL ?
+			    "it has closed its channel" : why);
+		return;
+	}
+	/* Most likely it has died; then the kernel says how, very soon. */
+	chan_free(run->chan);
+	run->chan = NULL;
+	await_exit(run);
 }
 
 static void
-hello_late_cb(evutil_socket_t fd, short what, void *arg)
+timer_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct run *run = arg;
 
 	(void)fd;
 	(void)what;
-	run_lose(run, run->pid == 0 ? "its process has exited" :
-	    "it did not start in time");
+	if (run->pid == 0)
+		run_lose_exited(run);
+	else
+		run_lose_broken(run, run->chan == NULL ?
+		    "it has closed its channel" :
+		    "it did not start in time");
 }
 
 static void
@@ -115,11 +174,11 @@ run_on_hello(void *arg, const union proto_any *msg, struct chan_fds *fds)
 	(void)fds;
 	/* Whoever has its channel now is not whom we started. */
 	if (run->pid == 0) {
-		run_lose(run, "its process has exited");
+		run_lose_exited(run);
 		return;
 	}
 	if (proto_agree(msg->HELLO.version, msg->HELLO.oldest) == 0) {
-		run_lose(run, "it speaks another version");
+		run_lose_broken(run, "it speaks another version");
 		return;
 	}
 	event_del(run->timer);
@@ -130,6 +189,7 @@ run_on_hello(void *arg, const union proto_any *msg, struct chan_fds *fds)
 	registry_runner(session->broker->registry, session_slot(session),
 	    REGISTRY_RUNNER_EVENT_UP);
 	count_runner_up(session, run->started_us);
+	trace_newcomer(session->broker, run->chan, MSG_BR_TRACE);
 }
 
 static void
@@ -143,7 +203,7 @@ run_on_failed(void *arg, const union proto_any *msg, struct chan_fds *fds)
 		snprintf(text, sizeof(text), "it could not be started");
 	free(run->session->failure);
 	run->session->failure = strdup(text);
-	run_lose(run, text);
+	run_lose_broken(run, text);
 }
 
 static void
@@ -173,7 +233,7 @@ run_on_ended(void *arg, const union proto_any *msg, struct chan_fds *fds)
 
 	(void)fds;
 	if (record->state != REGISTRY_STATE_ENDING) {
-		run_lose(run, "it ended without being told to");
+		run_lose_broken(run, "it ended without being told to");
 		return;
 	}
 	if (msg->RB_ENDED.has_processes && epitaph_add(
@@ -199,7 +259,27 @@ run_on_counts(void *arg, const union proto_any *msg, struct chan_fds *fds)
 
 	(void)fds;
 	if (count_take(&run->counted, msg->COUNTS.counts) == -1)
-		run_lose(run, "what it has counted is malformed");
+		run_lose_broken(run, "what it has counted is malformed");
+}
+
+static void
+run_on_listed(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	struct run *run = arg;
+	const char *wrong = operator_listed(run->session, &msg->RB_LISTED);
+
+	(void)fds;
+	if (wrong != NULL)
+		run_lose_broken(run, wrong);
+}
+
+static void
+run_on_signaled(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	struct run *run = arg;
+
+	(void)fds;
+	operator_signaled(run->session, &msg->RB_SIGNALED);
 }
 
 static const struct chan_handler handlers[] = {
@@ -209,6 +289,8 @@ static const struct chan_handler handlers[] = {
 	{ MSG_RB_ENDED, run_on_ended },
 	{ MSG_RB_EVENT, run_on_event },
 	{ MSG_RB_WANT, run_on_want },
+	{ MSG_RB_LISTED, run_on_listed },
+	{ MSG_RB_SIGNALED, run_on_signaled },
 	{ MSG_RB_COUNTS, run_on_counts },
 };
 
@@ -380,7 +462,7 @@ run_new(struct session *session)
 		return NULL;
 	run->session = session;
 	run->held = -1;
-	run->timer = evtimer_new(session->broker->base, hello_late_cb, run);
+	run->timer = evtimer_new(session->broker->base, timer_cb, run);
 	if (run->timer == NULL) {
 		free(run);
 		return NULL;
@@ -397,21 +479,24 @@ run_start(struct session *session)
 	struct broker *broker = session->broker;
 	const struct registry_record *record = session_record(session);
 	char text[IDENT_TEXT_SIZE];
-	int data = session_take_data(session);
+	int data = session_take_data(session), saved;
 
 	registry_runner(broker->registry, session_slot(session),
 	    REGISTRY_RUNNER_EVENT_START);
 	if (make_cgroup(session, ident_print(&record->id, text)) == 0)
 		session->run = run_new(session);
 	if (session->run == NULL) {
+		saved = errno;
 		log_warn("runner of session %s", text);
 		unix_close(&data);
-		session_end(session, REGISTRY_REASON_RUNNER_FAILED, 0);
+		session_end_because(session, REGISTRY_REASON_RUNNER_FAILED, 0,
+		    strerror(saved), 0);
 		return;
 	}
 	if (run_spawn(session->run) == -1) {
+		saved = errno;
 		unix_close(&data);
-		run_lose(session->run, strerror(errno));
+		run_lose_broken(session->run, strerror(saved));
 		return;
 	}
 	log_debug("run", "session %s: runner %d", text,
@@ -435,6 +520,26 @@ run_attachment(struct run *run, uint64_t generation, int fd)
 		unix_close(&fd);
 	else
 		chan_send(run->chan, MSG_BR_ATTACHMENT, &attachment, &fd, 1);
+}
+
+void
+run_send(struct run *run, uint16_t type, const void *msg)
+{
+	if (run->chan != NULL)
+		chan_send(run->chan, type, msg, NULL, 0);
+}
+
+bool
+run_is_up(const struct run *run)
+{
+	return run->chan != NULL && chan_phase(run->chan) == PHASE_UP &&
+	    session_record(run->session)->state != REGISTRY_STATE_ENDING;
+}
+
+uint32_t
+run_version(const struct run *run)
+{
+	return run->chan == NULL ? 0 : chan_version(run->chan);
 }
 
 void
@@ -472,15 +577,13 @@ run_report(struct run *run)
 void
 run_exited(struct run *run, int status)
 {
-	static const struct timeval last_words = {
-		0, BROKER_LAST_WORDS_MS * 1000
-	};
 	struct session *session = run->session;
 	bool expected = session_record(session)->state ==
 	    REGISTRY_STATE_ENDING;
 
 	(void)pidset_remove(&session->broker->runners, run->pid);
 	run->pid = 0;
+	run->status = status;
 	if (!expected)
 		log_warnx("a runner %s %d", WIFSIGNALED(status) ?
 		    "was killed by signal" : "exited with status",
@@ -488,9 +591,9 @@ run_exited(struct run *run, int status)
 					  WEXITSTATUS(status));
 	/* What it has said last is still to be read; then the end is. */
 	if (run->chan == NULL)
-		run_lose(run, "its process has exited");
+		run_lose_exited(run);
 	else
-		event_add(run->timer, &last_words);
+		await_exit(run);
 }
 
 void

@@ -17,6 +17,7 @@
 
 #include "broker/broker.h"
 #include "broker/epitaph.h"
+#include "broker/notes.h"
 #include "broker/order.h"
 #include "common/chan.h"
 #include "common/clock.h"
@@ -359,14 +360,31 @@ void
 session_end(struct session *session, enum registry_reason reason,
     uint64_t grace_ms)
 {
-	struct broker *broker = session->broker;
+	session_end_because(session, reason, 0, NULL, grace_ms);
+}
 
-	if (registry_end(broker->registry, session_slot(session), reason,
-		clock_ms(), clock_add(BROKER_END_MS, grace_ms)) !=
-	    REGISTRY_DONE)
+void
+session_end_because(struct session *session, enum registry_reason reason,
+    uint32_t detail, const char *note, uint64_t grace_ms)
+{
+	struct broker *broker = session->broker;
+	uint32_t slot = session_slot(session);
+
+	if (registry_end(broker->registry, slot, reason, clock_ms(),
+		clock_add(BROKER_END_MS, grace_ms)) != REGISTRY_DONE)
 		return;
+	(void)registry_explain(broker->registry, slot, reason, detail);
+	if (note != NULL)
+		notes_add(broker->notes, &session_record(session)->id, note);
 	leave(session, grace_ms);
 	sessions_rearm(broker);
+}
+
+void
+session_set_client(struct session *session, const char *name)
+{
+	free(session->client);
+	session->client = *name == '\0' ? NULL : strdup(name);
 }
 
 void
@@ -386,6 +404,8 @@ session_ended(struct session *session)
 	session->run = NULL;
 	free(session->failure);
 	session->failure = NULL;
+	free(session->client);
+	session->client = NULL;
 	cgroup_remove(text, &session->cgroup);
 	trail_ended(session);
 	count_ended(session);
@@ -498,6 +518,7 @@ sessions_clear(struct broker *broker)
 		drop_data(session);
 		run_free(session->run);
 		free(session->failure);
+		free(session->client);
 		cgroup_close_leaves(&session->cgroup);
 		unix_close(&session->cgroup.dir);
 	}

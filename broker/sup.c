@@ -17,6 +17,7 @@
 #include "broker/broker.h"
 #include "broker/auth/peeruid.h"
 #include "broker/auth/penalty.h"
+#include "broker/operator.h"
 #include "broker/order.h"
 #include "common/chan.h"
 #include "common/clock.h"
@@ -124,6 +125,7 @@ follow(struct broker *broker)
 {
 	order_replace(&broker->order, broker->staged);
 	broker->staged = NULL;
+	broker->ordered_ms = clock_wall_ms();
 	budget_set_limits(&broker->budget, broker->order->host.budgets);
 	lend_relimit(broker);
 	count_follow(broker);
@@ -269,6 +271,13 @@ sup_on_gateway(void *arg, const union proto_any *msg, struct chan_fds *fds)
 
 /* Answered from the loop: a loop that does not turn shows. */
 static void
+sup_on_told(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	(void)fds;
+	operator_told(arg, &msg->SB_TOLD);
+}
+
+static void
 sup_on_ping(void *arg, const union proto_any *msg, struct chan_fds *fds)
 {
 	struct broker *broker = arg;
@@ -304,6 +313,7 @@ sup_lost(void *arg, const char *why)
 	log_debug("supervise", "holdfastd has gone");
 	chan_free(broker->superior);
 	broker->superior = NULL;
+	operators_unsupervised(broker);
 	broker_stop(broker, BROKER_ORPHAN_GRACE_MS);
 }
 
@@ -318,6 +328,7 @@ static const struct chan_handler handlers[] = {
 	{ MSG_SB_PING, sup_on_ping },
 	{ MSG_SB_COUNTS, sup_on_counts },
 	{ MSG_SB_STOP, sup_on_stop },
+	{ MSG_SB_TOLD, sup_on_told },
 };
 
 static const struct chan_ops sup_ops = {
@@ -410,7 +421,7 @@ broker_init(struct broker *broker, int control)
 	    event_add(broker->term_event, NULL) == -1 ||
 	    trail_init(broker) == -1 || attach_init(broker) == -1 ||
 	    sweep_init(broker) == -1 || lend_init(broker) == -1 ||
-	    count_init(broker) == -1)
+	    count_init(broker) == -1 || operators_init(broker) == -1)
 		return -1;
 	broker->superior = chan_new(broker->base, control, ROLE_BROKER,
 	    ROLE_SUPERVISOR, &sup_ops, broker);
@@ -420,6 +431,7 @@ broker_init(struct broker *broker, int control)
 static void
 broker_clear(struct broker *broker)
 {
+	operators_clear(broker);
 	gates_clear(broker);
 	sessions_clear(broker);
 	attach_clear(broker);

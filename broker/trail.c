@@ -2,11 +2,13 @@
 /* What becomes a line of the audit trail, and with what in it. */
 #include "config.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "broker/auditsink.h"
 #include "broker/broker.h"
 #include "broker/connset.h"
+#include "broker/operator_private.h"
 #include "broker/order.h"
 #include "broker/tenant.h"
 #include "broker/trail.h"
@@ -355,6 +357,42 @@ trail_event(struct session *session, const struct fields_RB_EVENT *event)
 		record.process.p = nothing;
 	fill_session(&record, session, &texts);
 	emit(broker, &record);
+}
+
+/* "DRAIN OFF" is "drain-off". */
+static void
+verb_name(char *out, size_t size, const char *verb)
+{
+	size_t i;
+
+	for (i = 0; i + 1 < size && verb[i] != '\0'; i++)
+		out[i] = verb[i] == ' ' ? '-' :
+		    (char)tolower((unsigned char)verb[i]);
+	out[i] = '\0';
+}
+
+void
+trail_operator(struct operator *op, const struct trail_operation *what)
+{
+	struct audit_record record = {
+		.event = AUDIT_OPERATE,
+		.process = what->process,
+		.signal = what->signal,
+		.reason = what->reason,
+	};
+	struct texts texts;
+	char verb[16];
+
+	if (!wanted(op->broker) || !audit_rate_take(&op->rate, clock_ms()))
+		return;
+	tell_suppressed(op->broker, &op->rate, NULL,
+	    audit_event_name(record.event));
+	if (what->session != NULL && what->session->live)
+		fill_session(&record, what->session, &texts);
+	record.uid = &op->uid;
+	verb_name(verb, sizeof(verb), what->verb);
+	record.verb = verb;
+	emit(op->broker, &record);
 }
 
 void

@@ -17,6 +17,7 @@ struct admission;
 struct auditsink;
 struct broker;
 struct chan_fds;
+struct operator;
 struct refusal;
 struct session;
 
@@ -69,6 +70,16 @@ void trail_ended(struct session *session);
 /* Its runner's word; nothing of it has been looked at. */
 void trail_event(struct session *session,
     const struct fields_RB_EVENT *event);
+
+/* What an operator does; what does not belong to it is NULL or empty. */
+struct trail_operation {
+	const char *verb;	/* in upper case */
+	struct session *session;
+	struct span process, signal;
+	const char *reason;
+};
+void trail_operator(struct operator *operator,
+    const struct trail_operation *what);
 
 /* A later order was taken, or not: "wrong" says why. */
 void trail_reloaded(struct broker *broker, const char *wrong);

@@ -440,6 +440,12 @@ chan_set_version(struct chan *chan, uint32_t version)
 	chan->version = version;
 }
 
+uint32_t
+chan_version(const struct chan *chan)
+{
+	return chan->version;
+}
+
 size_t
 chan_queued(const struct chan *chan)
 {

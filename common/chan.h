@@ -74,6 +74,7 @@ enum proto_phase chan_phase(const struct chan *chan);
  * skipped when the peer is newer, and end the channel otherwise.
  */
 void chan_set_version(struct chan *chan, uint32_t version);
+uint32_t chan_version(const struct chan *chan);
 
 /*
  * Send a message with descriptors, which the channel owns and closes from now

@@ -262,6 +262,18 @@ on_gone(void *arg, const union proto_any *msg, struct chan_fds *fds)
 		session_gone(c, m->reason, m->text);
 }
 
+static void
+on_trace(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	struct span topics = msg->TRACE.topics, topic;
+
+	(void)arg;
+	(void)fds;
+	log_trace_clear();
+	while (proto_list_next(&topics, &topic))
+		(void)log_trace((const char *)topic.p, topic.len);
+}
+
 static const struct chan_handler handlers[] = {
 	{ MSG_BG_HELLO, on_hello },
 	{ MSG_BG_ADMITTED, on_admitted },
@@ -270,6 +282,7 @@ static const struct chan_handler handlers[] = {
 	{ MSG_BG_ATTACH_FAILED, on_attach_failed },
 	{ MSG_BG_PROBE, on_probe },
 	{ MSG_BG_GONE, on_gone },
+	{ MSG_BG_TRACE, on_trace },
 };
 
 /* Those attached go on without it; the supervisor will send another. */

@@ -146,6 +146,28 @@ control_on_end(void *arg, const union proto_any *msg, struct chan_fds *fds)
 }
 
 static void
+control_on_list(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	(void)fds;
+	operate_list(arg, &msg->BR_LIST);
+}
+
+static void
+control_on_signal(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	(void)fds;
+	operate_signal(arg, &msg->BR_SIGNAL);
+}
+
+static void
+control_on_trace(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	(void)arg;
+	(void)fds;
+	operate_trace(&msg->TRACE);
+}
+
+static void
 control_lost_cb(void *arg, const char *why)
 {
 	struct runner *runner = arg;
@@ -165,6 +187,9 @@ static const struct chan_handler handlers[] = {
 	{ MSG_BR_LEASE, control_on_lease },
 	{ MSG_BR_RECALL, control_on_recall },
 	{ MSG_BR_REPORT, control_on_report },
+	{ MSG_BR_LIST, control_on_list },
+	{ MSG_BR_SIGNAL, control_on_signal },
+	{ MSG_BR_TRACE, control_on_trace },
 };
 
 const struct chan_ops control_ops = {

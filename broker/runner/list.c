@@ -11,11 +11,12 @@
 #include "common/signame.h"
 
 /* Bytes of one page; the largest item fits what is left of a message. */
-#define PAGE_BYTES (PROTO_CHUNK_MAX - 8192)
+#define PAGE_BYTES (PROTO_CHUNK_MAX - ITEM_BYTES)
+#define ITEM_BYTES 8192
 #define NEWEST_MAX 64
 
 static void
-put_child(struct writer *w, const struct child *child)
+put_child(struct writer *w, const struct child *child, bool operated)
 {
 	char name[SIGNAME_SIZE];
 	struct fields_PROCESS process = {
@@ -34,6 +35,10 @@ put_child(struct writer *w, const struct child *child)
 		.closed = child->closed,
 		.has_started_ms = true,
 		.started_ms = child->started_ms,
+		.has_pid = operated && child->pid != 0,
+		.pid = (uint32_t)child->pid,
+		.has_retained = operated,
+		.retained = outlog_used(child->log) + child->spill_used,
 	};
 
 	if (child->program != NULL)
@@ -58,7 +63,7 @@ list_answer(struct attach *attach, const struct call *call,
 			result.has_next = true;
 			break;
 		}
-		put_child(&w, child);
+		put_child(&w, child, false);
 		result.next = child->serial;
 	}
 	result.processes = (struct span){ w.p, w.len };
@@ -70,10 +75,28 @@ list_answer(struct attach *attach, const struct call *call,
 	writer_clear(&w);
 }
 
+bool
+list_page(const struct runner *runner, struct writer *w, uint64_t after,
+    uint64_t *next)
+{
+	const struct child *child;
+
+	TAILQ_FOREACH(child, &runner->children, entry) {
+		if (child->serial <= after)
+			continue;
+		if (w->len + ITEM_BYTES > w->max)
+			return true;
+		put_child(w, child, true);
+		*next = child->serial;
+	}
+	return false;
+}
+
 void
 list_newest(struct runner *runner, struct writer *w, uint64_t *omitted)
 {
 	struct fields_PROCESS process;
+	char name[SIGNAME_SIZE];
 	struct child *child;
 	size_t len, count = 0;
 
@@ -84,6 +107,8 @@ list_newest(struct runner *runner, struct writer *w, uint64_t *omitted)
 			.last_seq = outlog_next_seq(child->log) - 1,
 			.has_exit_code = child->exited,
 			.exit_code = child->exit_code,
+			.has_signal = child->signal != 0,
+			.signal = span_str(signame_text(child->signal, name)),
 		};
 		len = w->len;
 		if (count < NEWEST_MAX)

@@ -466,6 +466,13 @@ void report_start(struct child *child);
 void report_signal(const struct child *child, int signo);
 void report_exit(const struct child *child);
 
+/* operate.c: for whoever operates the host. */
+#define OPERATE_LIST_MAX 49152	/* bytes of a page */
+void operate_list(struct runner *runner, const struct fields_BR_LIST *msg);
+void operate_signal(struct runner *runner,
+    const struct fields_BR_SIGNAL *msg);
+void operate_trace(const struct fields_TRACE *msg);
+
 /*
  * list.c: process/list; and, for when the session has ended, the newest of
  * them as far as the writer takes them, with how many more there are.
@@ -473,6 +480,12 @@ void report_exit(const struct child *child);
 void list_newest(struct runner *runner, struct writer *w, uint64_t *omitted);
 void list_answer(struct attach *attach, const struct call *call,
     const struct fields_GR_LIST *msg);
+/*
+ * Those after the number "after" that the writer takes, with what operators
+ * are told besides.  Whether there are more: after the number "*next".
+ */
+bool list_page(const struct runner *runner, struct writer *w, uint64_t after,
+    uint64_t *next);
 
 /* start.c: process/start. */
 void start_process(struct attach *attach, const struct call *call,

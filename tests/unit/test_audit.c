@@ -49,6 +49,7 @@ full(enum audit_event event)
 		.source = "127.0.0.1:4711",
 		.uid = &user,
 		.proof = "token",
+		.verb = "evict",
 		.reason = "because",
 		.status = 403,
 		.process = bytes_of("p1"),

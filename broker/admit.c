@@ -22,6 +22,8 @@ struct visit {
 	const struct order_listener *listener;
 	const struct fields_GB_ADMIT *msg;
 	struct source source;
+	struct whence whence;
+	bool is_proxied;	/* the peer is a trusted proxy */
 	int fd;
 };
 
@@ -85,7 +87,7 @@ judge_peer_uid(const struct visit *visit, struct admission *admission,
 	uid_t uid = visit->source.uid;
 
 	/* The other end would be the proxy's, whoever it speaks for. */
-	if (visit->msg->forwarded)
+	if (visit->msg->forwarded || visit->is_proxied)
 		return refuse(refusal, 403,
 		    "connections through a proxy are not admitted");
 	verdict = visit->source.is_local ? PEERUID_OK :
@@ -141,12 +143,14 @@ static struct penalty_source
 source_of(const struct visit *visit)
 {
 	const struct source *source = &visit->source;
-	struct penalty_source whose = penalty_of_end(&source->client);
+	struct penalty_source whose = penalty_of_end(&visit->whence.client);
 	uid_t uid = source->uid;
 
-	if (source->is_local || (peeruid_end_is_loopback(&source->client) &&
+	/* Whose the other end is says nothing of a proxy's client. */
+	if (!visit->whence.has_proxy && (source->is_local ||
+	    (peeruid_end_is_loopback(&source->client) &&
 	    peeruid_ask(visit->broker->peeruid, visit->fd,
-		&visit->listener->end, 1, &uid) == PEERUID_OK))
+		&visit->listener->end, 1, &uid) == PEERUID_OK)))
 		whose = penalty_of_uid(uid);
 	whose.pool = (uint8_t)visit->listener->pool;
 	return whose;
@@ -283,6 +287,22 @@ judge(const struct visit *visit, struct admission *admission,
 	return false;
 }
 
+/*
+ * That somebody else is the client counts only where the peer is one who may
+ * say so.  A gateway that has not heard of other rules yet may pass it on.
+ */
+static bool
+take_claim(struct visit *visit, struct refusal *refusal)
+{
+	if (!visit->msg->has_client)
+		return true;
+	if (!visit->is_proxied)
+		return refuse(refusal, 403, "not a trusted proxy");
+	if (whence_claim(&visit->whence, visit->msg->client) == -1)
+		return refuse(refusal, 403, "not a client's address");
+	return true;
+}
+
 int
 admit_init(struct broker *broker)
 {
@@ -305,12 +325,17 @@ admit_judge(struct broker *broker, uint32_t pool,
 	memset(admission, 0, sizeof(*admission));
 	if (source_read(&visit.source, fd) == -1)
 		return refuse(refusal, 403, "not an accepted connection");
-	source_whence(&visit.source, &admission->whence);
+	source_whence(&visit.source, &visit.whence);
+	admission->whence = visit.whence;
 	visit.listener = find_listener(broker->order, &visit.source);
 	if (visit.listener == NULL || visit.listener->pool != pool ||
 	    visit.listener->metrics)
 		return refuse(refusal, 403,
 		    "not accepted on one of the listeners");
+	visit.is_proxied = order_trusts(visit.listener, &visit.whence);
+	if (!take_claim(&visit, refusal))
+		return false;
+	admission->whence = visit.whence;
 	return judge(&visit, admission, refusal);
 }
 
@@ -333,7 +358,8 @@ admit_still(const struct broker *broker, const struct admission *admission)
 	case ADMIT_SIGNED:
 		return admission->proof == order->signer;
 	case ADMIT_PEER_UID:
-		return has_peer_uid(tenant, (uid_t)admission->proof);
+		return has_peer_uid(tenant, (uid_t)admission->proof) &&
+		    !order_trusts(listener, &admission->whence);
 	default:
 		return order_only_tenant(order, listener) == tenant;
 	}

@@ -36,7 +36,7 @@ static const struct {
 };
 
 #define HAS(member) (1u << AUDIT_MEMBER_##member)
-#define ORIGIN (HAS(source) | HAS(uid))
+#define ORIGIN (HAS(source) | HAS(proxy) | HAS(uid))
 #define HOLDER (HAS(principal) | HAS(session) | HAS(generation) | ORIGIN)
 
 static const char *const names[AUDIT_EVENT_COUNT] = {

@@ -50,6 +50,7 @@ enum audit_event { AUDIT_EVENTS(X) AUDIT_EVENT_COUNT };
 	X(session, STRING, 40) \
 	X(generation, POSITIVE, 0) \
 	X(source, STRING, 192) \
+	X(proxy, STRING, 64) \
 	X(uid, USER, 0) \
 	X(proof, STRING, 16) \
 	X(verb, STRING, 16) \

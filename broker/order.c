@@ -6,9 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/auth/source.h"
 #include "broker/listen.h"
 #include "broker/order.h"
 #include "common/log.h"
+#include "common/proxies.h"
 #include "common/xmalloc.h"
 
 #define KNOWN_ADMISSION \
@@ -158,6 +160,10 @@ order_take_listener(struct order *order,
 		return "a listener admits nobody, or in an unknown way";
 	if (take_principals(to, listener->tenants) == -1)
 		return "a listener's tenant is none";
+	if (!proxies_valid(listener->proxies))
+		return "a listener's proxy is none";
+	to->proxies = (uint8_t *)take_text(listener->proxies);
+	to->proxies_len = listener->proxies.len;
 	return NULL;
 }
 
@@ -246,6 +252,8 @@ check_listener(const struct order *order,
 	if (listener->admission & ADMIT_NONE &&
 	    order_only_tenant(order, listener) == NULL)
 		return "a listener without proof is for several tenants";
+	if (listener->proxies_len > 0 && listener->admission & ADMIT_NONE)
+		return "a listener takes no proof from a proxy's clients";
 	if (!(listener->admission & ADMIT_SIGNED))
 		return NULL;
 	if (order->host.secret == NULL)
@@ -345,6 +353,20 @@ order_finish(struct order *order)
 	return gather_tokens(order);
 }
 
+bool
+order_trusts(const struct order_listener *listener,
+    const struct whence *from)
+{
+	struct proxies_peer peer = {
+		.family = from->is_local ? AF_UNIX : from->client.family,
+		.uid = from->uid,
+	};
+
+	memcpy(peer.address, from->client.address, sizeof(peer.address));
+	return proxies_trust((struct span){ listener->proxies,
+	    listener->proxies_len }, &peer);
+}
+
 const struct order_listener *
 order_listener(const struct order *order, uint64_t number)
 {
@@ -426,6 +448,7 @@ order_free(struct order *order)
 	for (i = 0; i < order->nlisteners; i++) {
 		free(order->listeners[i].url);
 		free(order->listeners[i].tenants);
+		free(order->listeners[i].proxies);
 	}
 	if (order->host.secret != NULL)
 		explicit_bzero(order->host.secret, order->host.secret_len);

@@ -30,6 +30,8 @@ struct order_listener {
 	bool metrics;		/* nobody is admitted, see count.h */
 	uint64_t *tenants;	/* that are to be had here */
 	size_t ntenants;
+	uint8_t *proxies;	/* as PROXIES, checked */
+	size_t proxies_len;
 };
 
 /* Times in ms. */
@@ -107,6 +109,14 @@ bool order_serves(const struct order_listener *listener,
  */
 struct tenant *order_only_tenant(const struct order *order,
     const struct order_listener *listener);
+
+/*
+ * Whether the peer of a connection to that listener, as the kernel tells it
+ * (source_whence()), is a proxy whose word about its clients is taken.
+ */
+struct whence;
+bool order_trusts(const struct order_listener *listener,
+    const struct whence *peer);
 
 /* The listener with that number, or NULL. */
 const struct order_listener *order_listener(const struct order *order,

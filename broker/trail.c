@@ -37,6 +37,7 @@ emit(struct broker *broker, struct audit_record *record)
 struct texts {
 	char id[IDENT_TEXT_SIZE];
 	char whence[WHENCE_SIZE];
+	char proxy[WHENCE_SIZE];
 };
 
 static void
@@ -44,6 +45,7 @@ fill_whence(struct audit_record *record, const struct whence *whence,
     struct texts *texts)
 {
 	record->source = whence_print(whence, texts->whence);
+	record->proxy = whence_print_proxy(whence, texts->proxy);
 	record->uid = whence->has_uid ? &whence->uid : NULL;
 }
 

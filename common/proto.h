@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "common/buf.h"
+#include "common/proxies.h"
 
 #define PROTO_VERSION 1		/* what this build speaks */
 #define PROTO_OLDEST 1		/* the oldest it still understands */
@@ -364,6 +365,8 @@ enum proto_budget {
 	T(REPORT, 241, U32, 4) \
 	T(SPILL_BYTES, 244, U64, 8) \
 	T(SPILL_DIRECTORY, 245, STR, 4096) \
+	T(PROXIES, 260, LIST, PROXIES_MAX) \
+	T(CLIENT, 261, BYTES, PROXIES_CLIENT_MAX) \
 	T(LOSS_TTL_MS, 330, U64, 8) \
 	T(RECONNECT_MS, 331, U64, 8) \
 	T(LEAVING, 332, BOOL, 1) \
@@ -678,12 +681,16 @@ enum proto_access { ACCESS_READ, ACCESS_WRITE, ACCESS_DENY, ACCESS_COUNT };
 #define FIELDS_SB_AUDIT(F, L) \
 	F(L, AUDIT_TO, audit_to, MUST) \
 	F(L, AUDIT_ARGV, audit_argv, MAY)
-/* An item of TENANTS is a tenant's number (64 bits). */
+/*
+ * An item of TENANTS is a tenant's number (64 bits); PROXIES, and CLIENT below,
+ * are told in proxies.h.
+ */
 #define FIELDS_SB_LISTENER(F, L) \
 	F(L, LISTENER, listener, MUST) \
 	F(L, POOL, pool, MUST) \
 	F(L, ADMISSION, admission, MUST) \
-	F(L, TENANTS, tenants, MUST)
+	F(L, TENANTS, tenants, MUST) \
+	F(L, PROXIES, proxies, MAY)
 /*
  * Items: of GROUPS and PEER_UIDS a number (32 bits), of TOKEN_HASHES a
  * SHA-256, of ENVIRONMENT NAME=VALUE, of RLIMITS a resource of setrlimit(2)
@@ -744,7 +751,8 @@ enum proto_access { ACCESS_READ, ACCESS_WRITE, ACCESS_DENY, ACCESS_COUNT };
 	F(L, LOG_FORMAT, log_format, MAY)
 #define FIELDS_SG_LISTENER(F, L) \
 	F(L, LISTENER, listener, MUST) \
-	F(L, ORIGINS, origins, MAY)
+	F(L, ORIGINS, origins, MAY) \
+	F(L, PROXIES, proxies, MAY)
 #define FIELDS_SG_TLS(F, L) \
 	F(L, LISTENER, listener, MUST)
 #define FIELDS_SG_LIMITS(F, L) \
@@ -780,7 +788,8 @@ enum proto_access { ACCESS_READ, ACCESS_WRITE, ACCESS_DENY, ACCESS_COUNT };
 #define FIELDS_GB_ADMIT(F, L) \
 	F(L, HANDLE, handle, MUST) \
 	F(L, FORWARDED, forwarded, MUST) \
-	F(L, TOKEN, token, MAY)
+	F(L, TOKEN, token, MAY) \
+	F(L, CLIENT, client, MAY)
 /* LEAVING: it is the gateway that goes, and not its client. */
 #define FIELDS_HANDLE(F, L) \
 	F(L, HANDLE, handle, MUST) \
@@ -1123,7 +1132,7 @@ enum proto_access { ACCESS_READ, ACCESS_WRITE, ACCESS_DENY, ACCESS_COUNT };
 	M(SB_PING, 102, PING, SUPERVISOR, BROKER, IN_UP | IN_STOP, 64, 0, 0, 0) \
 	M(SB_STOP, 103, STOP, SUPERVISOR, BROKER, IN_UP, 64, 0, 0, 1) \
 	M(SB_HOST, 104, SB_HOST, SUPERVISOR, BROKER, IN_START | IN_UP, 16384, 0, 0, 0) \
-	M(SB_LISTENER, 105, SB_LISTENER, SUPERVISOR, BROKER, IN_START | IN_UP, 50176, 0, 0, 0) \
+	M(SB_LISTENER, 105, SB_LISTENER, SUPERVISOR, BROKER, IN_START | IN_UP, 54272, 0, 0, 0) \
 	M(SB_TENANT, 106, SB_TENANT, SUPERVISOR, BROKER, IN_START | IN_UP, 65000, 0, 0, 0) \
 	M(SB_COMMIT, 107, PING, SUPERVISOR, BROKER, IN_START | IN_UP, 64, 0, 0, 0) \
 	M(SB_AUDIT, 108, SB_AUDIT, SUPERVISOR, BROKER, IN_START | IN_UP, 64, 0, 1, 0) \
@@ -1146,7 +1155,7 @@ enum proto_access { ACCESS_READ, ACCESS_WRITE, ACCESS_DENY, ACCESS_COUNT };
 	M(BS_ORDER, 158, BS_ORDER, BROKER, SUPERVISOR, IN_UP, 128, 0, 0, 0) \
 	M(BS_SURVEYED, 159, BS_SURVEYED, BROKER, SUPERVISOR, IN_UP | IN_STOP, 49152, 0, 0, 0) \
 	M(SG_CONFIG, 200, SG_CONFIG, SUPERVISOR, GATEWAY, IN_START, 16384, 0, 0, 1) \
-	M(SG_LISTENER, 201, SG_LISTENER, SUPERVISOR, GATEWAY, IN_START | IN_UP, 8704, 0, 1, 0) \
+	M(SG_LISTENER, 201, SG_LISTENER, SUPERVISOR, GATEWAY, IN_START | IN_UP, 12800, 0, 1, 0) \
 	M(SG_BROKER, 202, NOTHING, SUPERVISOR, GATEWAY, IN_START | IN_UP, 64, 1, 1, 0) \
 	M(SG_PING, 203, PING, SUPERVISOR, GATEWAY, IN_START | IN_UP | IN_STOP, 64, 0, 0, 0) \
 	M(SG_STOP, 204, STOP, SUPERVISOR, GATEWAY, IN_UP, 64, 0, 0, 1) \

@@ -14,7 +14,6 @@
 #include "gateway/crowd.h"
 #include "gateway/gateway.h"
 #include "gateway/tls.h"
-#include "gateway/transport.h"
 #include "gateway/ws.h"
 #include "gateway/wsframe.h"
 
@@ -167,13 +166,14 @@ conn_lost(struct conn *c)
 }
 
 static int
-conn_start(struct conn *c)
+conn_start(struct conn *c, enum peers_trust trust)
 {
 	struct event_base *base = c->gw->base;
 
 	if (listener_start_tls(c->listener, c->fd, &c->tls) == -1)
 		return -1;
-	c->io = c->tls == NULL ? &transport_plain : tls_engine->transport;
+	if (proxied_begin(c, trust) == -1)
+		return -1;
 	c->ev_read = event_new(base, c->fd, EV_READ | EV_PERSIST, conn_read_cb, c);
 	c->ev_write = event_new(base, c->fd, EV_WRITE | EV_PERSIST, conn_write_cb,
 	    c);
@@ -185,7 +185,7 @@ conn_start(struct conn *c)
 
 int
 conn_new(struct gateway *gw, const struct listener *listener,
-    struct crowd_source *source, int fd)
+    struct crowd_source *source, enum peers_trust trust, int fd)
 {
 	struct conn *c = calloc(1, sizeof(*c));
 
@@ -202,7 +202,7 @@ conn_new(struct gateway *gw, const struct listener *listener,
 	c->state = CONN_HEAD;
 	c->since = clock_ms();
 	outq_init(&c->out);
-	if (conn_start(c) == -1) {
+	if (conn_start(c, trust) == -1) {
 		conn_free(c);
 		return -1;
 	}
@@ -223,6 +223,7 @@ conn_free(struct conn *c)
 	if (c->tls != NULL)
 		tls_engine->session_free(c->tls);
 	ws_free(c->ws);
+	free(c->lead);
 	free(c->head);
 	free(c->greeting);
 	free(c->rest);

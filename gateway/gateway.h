@@ -15,18 +15,22 @@
 
 #include "common/ident.h"
 #include "common/proto.h"
+#include "common/proxies.h"
 #include "gateway/outq.h"
+#include "gateway/peers.h"
 #include "gateway/state.h"
 
 struct crowd;
 struct crowd_source;
 struct event;
 struct event_base;
+struct lead;
 struct listener;
 struct listeners;
 struct relay;
 struct rpc_id;
 struct rpc_parser;
+struct sockaddr;
 struct sup;
 struct tls_session;
 struct transport;
@@ -116,6 +120,7 @@ struct conn {
 	struct tls_session *tls; /* NULL: none */
 	const struct listener *listener;
 	struct crowd_source *source; /* until it is let in */
+	struct lead *lead;	/* what a proxy says first, until it has */
 	struct ws *ws;
 	uint8_t *head;		/* an incomplete request head */
 	size_t head_len;
@@ -130,6 +135,9 @@ struct conn {
 	char *token;
 	size_t token_len;
 	bool forwarded;
+	/* Who it is by a trusted proxy's word, as CLIENT has it; 0: nobody. */
+	uint8_t source_bytes[PROXIES_CLIENT_MAX];
+	size_t source_len;
 	uint64_t admitted;	/* which broker channel knows it, 0: none */
 	struct attach *attach;
 	struct relay *relay;
@@ -170,7 +178,7 @@ void conns_bury(struct gateway *gw);
  * both owned from now on; -1 when memory is out.
  */
 int conn_new(struct gateway *gw, const struct listener *listener,
-    struct crowd_source *source, int fd);
+    struct crowd_source *source, enum peers_trust trust, int fd);
 
 /* It has been let in, or is gone: its source has one less to wait for. */
 void conn_settle(struct conn *c);
@@ -195,6 +203,12 @@ int conn_upgrade(struct conn *c);
 
 /* Free what is left of a dead one. */
 void conn_free(struct conn *c);
+
+/*
+ * proxied.c: set how a new one is read, whose TLS is made: after the header
+ * of a proxy, or from its first byte.  -1 when memory is out.
+ */
+int proxied_begin(struct conn *c, enum peers_trust trust);
 
 /* connio.c: its socket.  After any of these it may be CONN_DEAD. */
 
@@ -304,11 +318,13 @@ void upstream_leave(struct upstream *u, struct conn *c);
 struct listeners *listeners_new(struct gateway *gw);
 void listeners_free(struct listeners *l);
 /* A listening socket, owned from now on, by its address as text. */
-int listeners_add(struct listeners *l, struct span name, struct span origins,
+int listeners_add(struct listeners *l, const struct fields_SG_LISTENER *m,
     int fd);
-/* Other origins, or certificates and key, for one that is known; or why not. */
-int listeners_set_origins(struct listeners *l, struct span name,
-    struct span origins);
+/*
+ * Other origins and proxies, or certificates and key, for one that is known;
+ * or why not.
+ */
+int listeners_change(struct listeners *l, const struct fields_SG_LISTENER *m);
 const char *listeners_set_tls(struct listeners *l, struct span name,
     int chain, int key);
 /* The name of one that cannot serve yet, or NULL. */
@@ -318,6 +334,16 @@ const char *const *listener_origins(const struct listener *one);
 /* A new session if it is TLS that is spoken; -1: no memory. */
 int listener_start_tls(const struct listener *one, int fd,
     struct tls_session **session);
+/*
+ * It comes from elsewhere than its socket says, and counts there from now on:
+ * -1 when there are too many from there.
+ */
+int listeners_recount(struct conn *c, const struct sockaddr *from);
+/*
+ * Say, now and then, that the connection was closed because the PROXY header
+ * of its peer "why".
+ */
+void listener_complain(const struct listener *one, int fd, const char *why);
 void listeners_stop(struct listeners *l);
 /* A connection has ended: there may be room for another. */
 void listeners_room(struct listeners *l);

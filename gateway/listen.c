@@ -26,6 +26,7 @@
 #include "gateway/crowd.h"
 #include "gateway/gateway.h"
 #include "gateway/http.h"
+#include "gateway/peers.h"
 #include "gateway/tls.h"
 
 /* Connections taken before others get a turn. */
@@ -55,6 +56,7 @@ struct listener {
 	int fd;
 	char *name;
 	char **origins;		/* NULL at the end, or NULL */
+	struct peers *peers;	/* who may speak for others */
 	bool secure;		/* speaks TLS */
 	struct tls_context *tls; /* NULL: cannot yet */
 };
@@ -106,6 +108,7 @@ listener_free(struct listener *one)
 	if (one->tls != NULL)
 		tls_engine->context_free(one->tls);
 	origins_free(one->origins);
+	peers_free(one->peers);
 	free(one->name);
 	free(one);
 }
@@ -231,14 +234,16 @@ is_transient(int error)
 
 /*
  * Those on this host are told apart by nothing before they are let in, and
- * may be a proxy: they share more, but leave room for the rest.
+ * may be a proxy: they share more, but leave room for the rest.  So do those
+ * of a proxy that has not said yet whom it speaks for.
  */
 static size_t
-most_of(const struct gateway_config *config, const struct sockaddr *from)
+most_of(const struct gateway_config *config, const struct sockaddr *from,
+    bool is_proxy)
 {
 	size_t most = config->per_address;
 
-	if (crowd_is_local(from) &&
+	if ((is_proxy || crowd_is_local(from)) &&
 	    most < config->max_connections / LOCAL_SHARE)
 		most = config->max_connections / LOCAL_SHARE;
 	return most;
@@ -255,7 +260,25 @@ turn_away(const struct listener *one, int fd)
 	log_debug("conn", "too many connections from one address");
 	if (!one->secure && len > 0)
 		(void)send(fd, text, (size_t)len, MSG_DONTWAIT);
-	close(fd);
+}
+
+int
+listeners_recount(struct conn *c, const struct sockaddr *from)
+{
+	const struct gateway_config *config = &c->gw->config;
+	struct crowd_source *source;
+
+	if (c->source == NULL)
+		return 0;
+	source = crowd_enter(c->gw->crowd, from,
+	    most_of(config, from, false));
+	if (source == NULL) {
+		turn_away(c->listener, c->fd);
+		return -1;
+	}
+	crowd_leave(c->gw->crowd, c->source);
+	c->source = source;
+	return 0;
 }
 
 static void
@@ -263,17 +286,19 @@ welcome(struct listeners *l, const struct listener *one,
     const struct sockaddr *from, int fd)
 {
 	const struct gateway_config *config = &l->gw->config;
+	enum peers_trust trust = peers_trust(one->peers, from, fd);
 	struct crowd_source *source = NULL;
 
 	if (config->per_address > 0) {
 		source = crowd_enter(l->gw->crowd, from,
-		    most_of(config, from));
+		    most_of(config, from, trust == PEERS_PROXY));
 		if (source == NULL) {
 			turn_away(one, fd);
+			close(fd);
 			return;
 		}
 	}
-	if (conn_new(l->gw, one, source, fd) == -1)
+	if (conn_new(l->gw, one, source, trust, fd) == -1)
 		log_warnx("no memory for a connection");
 }
 
@@ -365,8 +390,7 @@ find(const struct listeners *l, struct span name)
 }
 
 static struct listener *
-listener_new(struct listeners *l, struct span name, struct span origins,
-    int fd)
+listener_new(struct listeners *l, const struct fields_SG_LISTENER *m, int fd)
 {
 	struct listener *one = calloc(1, sizeof(*one));
 
@@ -376,11 +400,13 @@ listener_new(struct listeners *l, struct span name, struct span origins,
 	}
 	one->all = l;
 	one->fd = fd;
-	one->name = strndup((const char *)name.p, name.len);
-	one->origins = origins_take(origins);
+	one->name = strndup((const char *)m->listener.p, m->listener.len);
+	one->origins = origins_take(m->origins);
 	one->ev = event_new(l->gw->base, fd, EV_READ | EV_PERSIST, accept_cb,
 	    one);
-	if (one->name == NULL || one->origins == NULL || one->ev == NULL) {
+	one->peers = peers_new(m->proxies);
+	if (one->name == NULL || one->origins == NULL || one->ev == NULL ||
+	    one->peers == NULL) {
 		listener_free(one);
 		return NULL;
 	}
@@ -389,10 +415,9 @@ listener_new(struct listeners *l, struct span name, struct span origins,
 }
 
 int
-listeners_add(struct listeners *l, struct span name, struct span origins,
-    int fd)
+listeners_add(struct listeners *l, const struct fields_SG_LISTENER *m, int fd)
 {
-	struct listener *one = listener_new(l, name, origins, fd);
+	struct listener *one = listener_new(l, m, fd);
 
 	if (one == NULL)
 		return -1;
@@ -413,14 +438,21 @@ listeners_add(struct listeners *l, struct span name, struct span origins,
 }
 
 int
-listeners_set_origins(struct listeners *l, struct span name,
-    struct span list)
+listeners_change(struct listeners *l, const struct fields_SG_LISTENER *m)
 {
-	struct listener *one = find(l, name);
-	char **origins = one == NULL ? NULL : origins_take(list);
+	struct listener *one = find(l, m->listener);
+	char **origins = one == NULL ? NULL : origins_take(m->origins);
+	struct peers *peers;
 
 	if (origins == NULL)
 		return -1;
+	peers = peers_new(m->proxies);
+	if (peers == NULL) {
+		origins_free(origins);
+		return -1;
+	}
+	peers_free(one->peers);
+	one->peers = peers;
 	origins_free(one->origins);
 	one->origins = origins;
 	return 0;
@@ -457,6 +489,12 @@ listeners_unready(const struct listeners *l)
 		if (!is_ready(one))
 			return one->name;
 	return NULL;
+}
+
+void
+listener_complain(const struct listener *one, int fd, const char *why)
+{
+	peers_complain(one->peers, one->name, fd, why);
 }
 
 const char *const *

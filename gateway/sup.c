@@ -23,14 +23,12 @@ on_listener(void *arg, const union proto_any *msg, struct chan_fds *fds)
 
 	log_clean(text, m->listener.p, m->listener.len);
 	if (fds->count == 0) {
-		if (listeners_set_origins(sup->gw->listeners, m->listener,
-		    m->origins) == -1)
-			log_warnx("%s: other origins for what is not served",
+		if (listeners_change(sup->gw->listeners, m) == -1)
+			log_warnx("%s: other rules for what is not served",
 			    text);
 		return;
 	}
-	if (listeners_add(sup->gw->listeners, m->listener, m->origins,
-	    chan_take_fd(fds, 0)) == -1)
+	if (listeners_add(sup->gw->listeners, m, chan_take_fd(fds, 0)) == -1)
 		fatalx("cannot serve %s", text);
 	log_debug("sup", "serving %s", text);
 }

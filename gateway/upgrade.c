@@ -61,7 +61,7 @@ remember(struct conn *c, const struct http_head *head)
 		return -1;
 	c->greeting = copy(text, (size_t)len);
 	c->greeting_len = (size_t)len;
-	c->forwarded = head->forwarded;
+	c->forwarded = c->forwarded || head->forwarded;
 	/* As it came: what it is worth is the broker's to say. */
 	if (proof.at != NULL) {
 		c->token = copy(proof.at, proof.len);

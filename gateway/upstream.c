@@ -64,6 +64,8 @@ upstream_admit(struct upstream *u, struct conn *c)
 		.forwarded = c->forwarded,
 		.has_token = c->token != NULL,
 		.token = { (const uint8_t *)c->token, c->token_len },
+		.has_client = c->source_len > 0,
+		.client = { c->source_bytes, c->source_len },
 	};
 	int fd;
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "broker/auth/source.h"
+#include "common/proxies.h"
 
 #define PATH_AT offsetof(struct sockaddr_un, sun_path)
 
@@ -97,20 +98,56 @@ source_whence(const struct source *source, struct whence *whence)
 	whence->has_uid = source->is_local;
 }
 
-const char *
-whence_print(const struct whence *whence, char *out)
+int
+whence_claim(struct whence *whence, struct span bytes)
 {
-	bool six = whence->client.family == AF_INET6;
+	struct sockaddr_storage from;
+	struct peeruid_end client;
+
+	if (proxies_client_get(bytes, &from) == -1 ||
+	    peeruid_end_set(&client, (struct sockaddr *)&from) == -1)
+		return -1;
+	whence->proxy = whence->client;
+	whence->has_proxy = true;
+	whence->client = client;
+	whence->is_local = false;
+	whence->has_uid = false;
+	return 0;
+}
+
+static void
+end_print(const struct peeruid_end *end, char *out)
+{
+	bool six = end->family == AF_INET6;
 	char address[INET6_ADDRSTRLEN];
 
-	if (!whence->is_known || whence->is_local)
-		snprintf(out, WHENCE_SIZE, "%s",
-		    whence->is_known ? "unix" : "unknown");
-	else if (inet_ntop(whence->client.family, whence->client.address,
-		address, sizeof(address)) == NULL)
+	if (inet_ntop(end->family, end->address, address,
+		sizeof(address)) == NULL)
 		snprintf(out, WHENCE_SIZE, "unknown");
 	else
 		snprintf(out, WHENCE_SIZE, six ? "[%s]:%u" : "%s:%u", address,
-		    (unsigned int)ntohs(whence->client.port));
+		    (unsigned int)ntohs(end->port));
+}
+
+const char *
+whence_print(const struct whence *whence, char *out)
+{
+	if (!whence->is_known || whence->is_local)
+		snprintf(out, WHENCE_SIZE, "%s",
+		    whence->is_known ? "unix" : "unknown");
+	else
+		end_print(&whence->client, out);
+	return out;
+}
+
+const char *
+whence_print_proxy(const struct whence *whence, char *out)
+{
+	if (!whence->has_proxy)
+		return NULL;
+	if (whence->proxy.family == 0)
+		snprintf(out, WHENCE_SIZE, "unix");
+	else
+		end_print(&whence->proxy, out);
 	return out;
 }

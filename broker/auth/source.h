@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 #include "broker/auth/peeruid.h"
+#include "common/buf.h"
 
 struct source {
 	bool is_local;		/* a Unix socket; else TCP */
@@ -30,14 +31,23 @@ int source_read(struct source *source, int fd);
 
 /* What is worth keeping of that for as long as the connection lasts. */
 struct whence {
-	struct peeruid_end client;	/* TCP */
+	struct peeruid_end client;	/* TCP; with has_proxy its word */
+	struct peeruid_end proxy;	/* TCP; a Unix socket's has no family */
 	uid_t uid;			/* who is there, if that is known */
 	bool is_known;
 	bool is_local;
 	bool has_uid;
+	bool has_proxy;
 };
 
 void source_whence(const struct source *source, struct whence *whence);
+
+/*
+ * It is for a client elsewhere that a trusted proxy has connected: the client
+ * takes the proxy's place, "bytes" of it being what common/proxies.h calls a
+ * CLIENT.  0, or -1 when they are none.
+ */
+int whence_claim(struct whence *whence, struct span bytes);
 
 /*
  * As people write it: ADDRESS:PORT, "unix", or "unknown".  Returns "out" of
@@ -45,5 +55,8 @@ void source_whence(const struct source *source, struct whence *whence);
  */
 #define WHENCE_SIZE 64
 const char *whence_print(const struct whence *whence, char *out);
+
+/* Likewise the proxy; NULL: there was none. */
+const char *whence_print_proxy(const struct whence *whence, char *out);
 
 #endif

@@ -94,5 +94,8 @@ void host_take_signed(struct host_check *c);
 void host_take_proofs(struct host_check *c);	/* --ws-auth */
 void host_take_audit(struct host_check *c);
 void host_take_listeners(struct host_check *c);
+/* "known": the address of the listener is understood. */
+void host_take_proxies(struct host_check *c, struct host_listener *listener,
+    const struct host_listener_keys *keys, size_t number, int known);
 
 #endif

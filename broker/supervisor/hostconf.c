@@ -190,6 +190,7 @@ host_listener_clear(struct host_listener *listener)
 	free(listener->tenants);
 	certs_clear(&listener->certs);
 	conf_list_clear(&listener->origins);
+	writer_clear(&listener->proxies);
 }
 
 void

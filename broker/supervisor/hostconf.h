@@ -18,6 +18,7 @@
 #include "broker/listen.h"
 #include "common/conf.h"
 #include "common/proto.h"
+#include "common/proxies.h"
 
 struct options;
 
@@ -74,6 +75,7 @@ struct host_listener {
 	int retired;			/* open, and nobody is let in */
 	struct certs certs;		/* of wss:// */
 	struct conf_list origins;	/* see common/origin.h */
+	struct writer proxies;		/* see common/proxies.h */
 };
 
 /* Gateways that serve the same listeners; the first is everybody's. */

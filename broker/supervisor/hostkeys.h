@@ -17,6 +17,8 @@ struct host_listener_keys {
 	uint64_t gateways;		/* CONF_UNSET: those of all */
 	char *gateway_user;
 	struct conf_list origins;
+	int proxy_protocol;
+	struct conf_list trusted_proxies;
 	uint64_t mode;			/* CONF_UNSET: not given */
 	char *owner, *group;
 };
@@ -87,7 +89,7 @@ struct host_audit_keys {
 };
 
 /* Tables, and how long they are. */
-#define HOST_LISTENER_NKEYS 11
+#define HOST_LISTENER_NKEYS 13
 #define HOST_TENANT_NKEYS 23
 #define HOST_LIMIT_NKEYS 10
 #define HOST_SIGNED_NKEYS 5

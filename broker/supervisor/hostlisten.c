@@ -348,6 +348,7 @@ take_listener(struct host_check *c, size_t number,
 	};
 
 	m.listener->certs = (struct certs)CERTS_NONE;
+	writer_init(&m.listener->proxies, PROXIES_MAX);
 	m.listener->pool_gateways = CONF_UNSET;
 	m.listener->pool_uid = (uid_t)-1;
 	if (url != NULL)
@@ -358,6 +359,7 @@ take_listener(struct host_check *c, size_t number,
 	if (keys == NULL)
 		return;
 	take_origins(&m);
+	host_take_proxies(c, m.listener, keys, number, m.known);
 	take_file(&m);
 	take_pool(&m);
 }

@@ -242,6 +242,8 @@ send_listener(struct chan *chan, const struct host_listener *listener)
 	}
 	msg.listener = span_str(listen_format(&listener->addr, url));
 	msg.tenants = written(&tenants);
+	msg.proxies = written(&listener->proxies);
+	msg.has_proxies = listener->proxies.len > 0;
 	chan_send(chan, MSG_SB_LISTENER, &msg, NULL, 0);
 	writer_clear(&tenants);
 }

@@ -125,6 +125,8 @@ wire_send_listener(const struct host_listener *listener, struct chan *chan,
 		.listener = span_str(listen_format(&listener->addr, url)),
 		.origins = wire_origins(listener, &origins),
 		.has_origins = true,
+		.proxies = { listener->proxies.p, listener->proxies.len },
+		.has_proxies = listener->proxies.len > 0,
 	};
 
 	chan_send(chan, MSG_SG_LISTENER, &m, &fd, fd == -1 ? 0 : 1);

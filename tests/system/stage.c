@@ -494,6 +494,26 @@ stage_admit(const struct stage_gateway *gateway, uint64_t handle)
 }
 
 int
+stage_admit_for(const struct stage_gateway *gateway, uint64_t handle,
+    struct span source)
+{
+	struct fields_GB_ADMIT admit = {
+		.handle = handle,
+		.has_client = true,
+		.client = source,
+	};
+	int client, fd = stage_accepted(gateway, &client), rc;
+
+	if (fd == -1)
+		return -1;
+	chan_write_one(gateway->broker, MSG_GB_ADMIT, &admit, &fd, 1);
+	rc = stage_expect(gateway->broker, MSG_BG_REFUSED, PHASE_UP);
+	close(fd);
+	close(client);
+	return rc == 0 ? (int)msg.BG_REFUSED.status : -1;
+}
+
+int
 stage_attach(const struct stage_gateway *gateway, uint64_t handle,
     const char *resume, struct stage_attachment *attachment,
     uint32_t *reason)

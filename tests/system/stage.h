@@ -48,6 +48,13 @@ void stage_gateway_close(struct stage_gateway *gateway);
 int stage_hello(const struct stage_gateway *gateway);
 int stage_admit(const struct stage_gateway *gateway, uint64_t handle);
 
+/*
+ * The same, naming a client (common/proxies.h): the status with which it is
+ * refused, or -1 when it is not.
+ */
+int stage_admit_for(const struct stage_gateway *gateway, uint64_t handle,
+    struct span source);
+
 /* An attachment in a hostile hand. */
 struct stage_attachment {
 	char session[40];

@@ -271,6 +271,17 @@ admit_anything(void)
 	return refused == 5 && goes_on();
 }
 
+/* The connection is one that would be let in; whose, is not said by us. */
+static int
+admit_for_another(void)
+{
+	static const uint8_t source[] = { 127, 0, 0, 1, 0, 80 };
+
+	return stage_admit_for(&evil, 9, (struct span){ source,
+	    sizeof(source) }) == 403 && stage_admit(&evil, 10) == 0 &&
+	    goes_on();
+}
+
 /* The bystander's session is named, with every generation near its own. */
 static int
 detach_foreign(void)
@@ -507,6 +518,7 @@ static const struct attack attacks[] = {
 	{ "attach with a short nonce", attach_short_nonce, 2 },
 	{ "one connection admitted twice", admit_twice, 2 },
 	{ "admit what is no connection", admit_anything, 1 },
+	{ "name a client where there is no proxy", admit_for_another, 1 },
 	{ "detach somebody else's session", detach_foreign, 1 },
 	{ "detach what is no session", detach_nothing, 1 },
 	{ "answers nobody asked for", probed_unasked, 1 },

@@ -229,9 +229,19 @@ bench_admit(struct bench *b, int gate, uint64_t handle)
 void
 bench_offer(int gate, int listener, uint64_t handle, const char *header)
 {
+	bench_offer_for(gate, listener, handle, header,
+	    (struct span){ NULL, 0 });
+}
+
+void
+bench_offer_for(int gate, int listener, uint64_t handle, const char *header,
+    struct span source)
+{
 	struct fields_GB_ADMIT admit = {
 		.handle = handle,
 		.has_token = header != NULL,
+		.has_client = source.p != NULL,
+		.client = source,
 	};
 	int client = bench_connect(listener);
 	int server = accept4(listener, NULL, NULL, SOCK_CLOEXEC);

@@ -41,6 +41,7 @@ struct bench_listener {
 	uint32_t pool;
 	uint32_t admission;	/* ADMIT_ bits */
 	uint64_t tenants[BENCH_TENANTS];	/* 0: no more */
+	const char *proxy;	/* a network, or NULL */
 };
 
 struct bench_order {
@@ -109,6 +110,9 @@ void bench_admit(struct bench *b, int gate, uint64_t handle);
  */
 void bench_offer(int gate, int listener, uint64_t handle,
     const char *header);
+/* The same, the gateway naming a client (common/proxies.h). */
+void bench_offer_for(int gate, int listener, uint64_t handle,
+    const char *header, struct span source);
 void bench_let_in(struct bench *b, int gate, int listener, uint64_t handle,
     const char *header);
 void bench_kept_out(struct bench *b, int gate, int listener,

@@ -57,7 +57,7 @@ send_host(struct bench *b, const struct bench_order *order)
 static void
 send_listener(struct bench *b, const struct bench_listener *listener)
 {
-	struct writer tenants;
+	struct writer tenants, proxies;
 	struct fields_SB_LISTENER msg = {
 		.listener = span_str(listener->url),
 		.pool = listener->pool,
@@ -69,9 +69,16 @@ send_listener(struct bench *b, const struct bench_listener *listener)
 	for (i = 0; i < BENCH_TENANTS && listener->tenants[i] != 0; i++)
 		put_number(&tenants, listener->tenants[i]);
 	msg.tenants = written(&tenants);
+	writer_init(&proxies, PROXIES_MAX);
+	if (listener->proxy != NULL)
+		cr_assert_null(proxies_add_network(&proxies,
+		    listener->proxy));
+	msg.proxies = written(&proxies);
+	msg.has_proxies = proxies.len > 0;
 	cr_assert_eq(chan_write_one(b->sup, MSG_SB_LISTENER, &msg, NULL, 0),
 	    0);
 	writer_clear(&tenants);
+	writer_clear(&proxies);
 }
 
 static void

@@ -74,6 +74,10 @@ on_admit(void *arg, const union proto_any *msg, struct chan_fds *fds)
 	rig->seen.admits++;
 	rig->seen.handle = msg->GB_ADMIT.handle;
 	rig->seen.forwarded = msg->GB_ADMIT.forwarded;
+	rig->seen.source_len = msg->GB_ADMIT.client.len;
+	memcpy(rig->seen.source, msg->GB_ADMIT.has_client ?
+	    msg->GB_ADMIT.client.p : rig->seen.source,
+	    rig->seen.source_len);
 	span_to_str(msg->GB_ADMIT.token, rig->seen.token,
 	    sizeof(rig->seen.token));
 	if (rig->deaf)
@@ -305,6 +309,7 @@ rig_init(struct rig *rig)
 		.max_connections = 64,
 		.held_max = GATEWAY_HELD_MAX,
 	};
+	struct fields_SG_LISTENER listener = { 0 };
 
 	memset(rig, 0, sizeof(*rig));
 	log_set_hook(quiet);
@@ -312,8 +317,8 @@ rig_init(struct rig *rig)
 	rig->data = -1;
 	rig->base = event_base_new();
 	cr_assert_eq(gateway_init(&rig->gw, rig->base, &config), 0);
-	cr_assert_eq(listeners_add(rig->gw.listeners,
-	    span_str(RIG_LISTENER), (struct span){ 0 },
+	listener.listener = span_str(RIG_LISTENER);
+	cr_assert_eq(listeners_add(rig->gw.listeners, &listener,
 	    listen_somewhere(&rig->port)), 0);
 	rig_broker(rig);
 }

@@ -29,6 +29,8 @@ struct rig_seen {
 	char session[64];		/* of the last detach */
 	bool forwarded, gone;
 	char token[64];
+	uint8_t source[PROXIES_CLIENT_MAX];
+	size_t source_len;
 };
 
 /* One message to the runner. */

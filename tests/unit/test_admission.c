@@ -340,3 +340,127 @@ Test(admission, kept_by_one_who_was_displaced)
 	cr_assert_eq(count, 2);
 	bench_stop(&b);
 }
+
+/* Each of these, by the word of a proxy. */
+static struct span
+source(uint8_t last)
+{
+	static uint8_t bytes[6];
+
+	memcpy(bytes, (uint8_t[6]){ 192, 0, 2, last, 0x10, 0x20 }, 6);
+	return (struct span){ bytes, sizeof(bytes) };
+}
+
+static void
+expect_refusal(struct bench *b, int gate, uint32_t status, const char *text)
+{
+	bench_expect(b, gate, ROLE_GATEWAY, MSG_BG_REFUSED);
+	cr_assert_eq(b->msg.BG_REFUSED.status, status);
+	cr_assert(span_is(b->msg.BG_REFUSED.text, text), "%.*s",
+	    (int)b->msg.BG_REFUSED.text.len, b->msg.BG_REFUSED.text.p);
+}
+
+/* Whoever fails behind a proxy, the others behind it do not pay for it. */
+Test(admission, failures_behind_a_proxy_are_the_clients)
+{
+	char url[64];
+	int listener = bench_listen(url, sizeof(url)), gate, i;
+	struct bench_order order = two_tenants(url);
+	struct bench_options options = { .order = &order };
+	struct bench b;
+
+	order.listeners[0].proxy = "127.0.0.1";
+	bench_start(&b, &options);
+	gate = bench_gateway(&b, 1);
+	for (i = 0; i < 33; i++) {
+		bench_offer_for(gate, listener, 999, "Bearer wrong",
+		    source(1));
+		expect_refusal(&b, gate, 401,
+		    "invalid websocket bearer token");
+	}
+	bench_offer_for(gate, listener, 1, "Bearer alice's", source(1));
+	expect_refusal(&b, gate, 429,
+	    "too many failed attempts, try again later");
+	bench_offer_for(gate, listener, 2, "Bearer alice's", source(2));
+	bench_expect(&b, gate, ROLE_GATEWAY, MSG_BG_ADMITTED);
+	/* Nor does the proxy itself, or who it does not name. */
+	bench_let_in(&b, gate, listener, 3, "Bearer alice's");
+	bench_stop(&b);
+}
+
+/* A gateway can name nobody where the kernel sees no proxy. */
+Test(admission, a_source_that_nobody_may_name)
+{
+	char url[64];
+	int listener = bench_listen(url, sizeof(url)), gate;
+	struct bench_order order = two_tenants(url);
+	struct bench_options options = { .order = &order };
+	struct bench b;
+
+	bench_start(&b, &options);
+	gate = bench_gateway(&b, 1);
+	bench_offer_for(gate, listener, 1, "Bearer alice's", source(1));
+	expect_refusal(&b, gate, 403, "not a trusted proxy");
+	order.count = 2;
+	order.listeners[0].proxy = "192.0.2.0/24";
+	bench_reorder(&b, &order);
+	bench_offer_for(gate, listener, 2, "Bearer alice's", source(1));
+	expect_refusal(&b, gate, 403, "not a trusted proxy");
+	order.count = 3;
+	order.listeners[0].proxy = "127.0.0.0/8";
+	bench_reorder(&b, &order);
+	bench_offer_for(gate, listener, 3, "Bearer alice's", source(1));
+	bench_expect(&b, gate, ROLE_GATEWAY, MSG_BG_ADMITTED);
+	bench_offer_for(gate, listener, 4, "Bearer alice's",
+	    (struct span){ source(1).p, 5 });
+	expect_refusal(&b, gate, 403, "not a client's address");
+	bench_stop(&b);
+}
+
+/* A proxy's own user is no proof, whatever the gateway says of it. */
+Test(admission, no_user_behind_a_proxy)
+{
+	char url[64];
+	int listener = bench_listen(url, sizeof(url)), gate;
+	struct bench_order order = two_tenants(url);
+	struct bench_options options = { .order = &order };
+	struct bench b;
+
+	order.tenants[1].no_peer = true;
+	order.listeners[0].admission |= ADMIT_PEER_UID;
+	bench_start(&b, &options);
+	gate = bench_gateway(&b, 1);
+	bench_let_in(&b, gate, listener, 1, NULL);
+	bench_ask(gate, 1, NULL, NULL);
+	close(bench_attached(&b, gate).data);
+	order.count = 2;
+	order.listeners[0].proxy = "127.0.0.1";
+	bench_send_order(&b, &order);
+	/* Who is in for being it has to go. */
+	bench_expect(&b, gate, ROLE_GATEWAY, MSG_BG_GONE);
+	cr_assert_eq(b.msg.BG_GONE.reason, GONE_DISMISSED);
+	bench_expect(&b, b.sup, ROLE_SUPERVISOR, MSG_BS_TAKEN);
+	bench_kept_out(&b, gate, listener, NULL, 401,
+	    "missing websocket bearer token");
+	bench_offer_for(gate, listener, 2, NULL, source(1));
+	expect_refusal(&b, gate, 401, "missing websocket bearer token");
+	bench_let_in(&b, gate, listener, 3, "Bearer bob's");
+	bench_stop(&b);
+}
+
+Test(admission, without_proof_there_is_no_proxy)
+{
+	static const char url[] = "ws://127.0.0.1:1";
+	struct bench_order order = two_tenants(url);
+	struct bench_options options = { .order = &order };
+	struct bench b;
+
+	bench_start(&b, &options);
+	order.count = 2;
+	order.listeners[0].proxy = "127.0.0.1";
+	order.listeners[0].admission = ADMIT_NONE;
+	order.listeners[0].tenants[1] = 0;
+	bench_reorder(&b, &order);
+	cr_assert(b.msg.BS_TAKEN.has_text);
+	bench_stop(&b);
+}

@@ -19,6 +19,11 @@ TestSuite(hostconf, .timeout = 60);
 
 #define HEX "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define TENANT "{\"name\": \"t\", \"user\": \"0\", \"allow-root\": true"
+/* The beginning of one with a listener behind proxies; whom it trusts. */
+#define PROXIED "{\"tenants\": [" TENANT ", \"tokens-sha256\": \"" HEX \
+	"\"}], \"listeners\": [{\"address\": \"ws://127.0.0.1:1\", " \
+	"\"proxy-protocol\": true"
+#define TRUSTED PROXIED ", \"trusted-proxies\": "
 
 static char said[16384];
 static struct options o;
@@ -313,6 +318,25 @@ Test(hostconf, what_does_not_go_together_is_refused,
 		{ "{\"tenants\": [" TENANT "}], \"listeners\": [{\"address\": "
 		    "\"ws://127.0.0.1:1\", \"origins\": \"x\"}]}",
 		    "listeners[0].origins[0]: \"x\"" },
+		{ PROXIED "}]}", "listeners[0].proxy-protocol: needs" },
+		{ TRUSTED "[]}]}", "trusted-proxies: names nobody" },
+		{ TRUSTED "[\"0.0.0.0/0\"]}]}", "is everybody" },
+		{ TRUSTED "[\"10.0.0.1/8\"]}]}", "bits set behind" },
+		{ TRUSTED "[\"10.0.0.0/33\"]}]}", "1 to 32" },
+		{ TRUSTED "[\"::ffff:10.0.0.1\"]}]}", "in disguise" },
+		{ TRUSTED "[\"proxy.example\"]}]}",
+		    "listeners[0].trusted-proxies[0]: \"proxy.example\" is no" },
+		{ TRUSTED "[\"10.0.0.1\"], \"admission\": "
+		    "\"peer-uid\"}]}", "proxy-protocol: lets nobody in" },
+		{ TRUSTED "[\"10.0.0.1\"], \"admission\": \"none\"}]}",
+		    "proxy-protocol: does not go with" },
+		{ "{\"tenants\": [" TENANT "}], \"listeners\": [{\"address\": "
+		    "\"ws://127.0.0.1:1\", \"trusted-proxies\": \"::1\"}]}",
+		    "listeners[0].trusted-proxies: goes with" },
+		{ "{\"tenants\": [" TENANT "}], \"listeners\": [{\"address\": "
+		    "\"unix:/x\", \"proxy-protocol\": true, "
+		    "\"trusted-proxies\": \"no such one\", "
+		    "\"admission\": \"token\"}]}", "there is no user" },
 		{ "{\"tenants\": [" TENANT "}], \"audit\": {\"to\": \"file\"}}",
 		    "audit.to: needs \"file\"" },
 		{ "{\"tenants\": [" TENANT "}], \"ws-auth\": "
@@ -506,4 +530,33 @@ Test(hostconf, the_manual_knows_every_key_and_default_and_no_other)
 				check_section(nested[j][1], key->keys,
 				    key->nkeys, 0);
 	}
+}
+
+Test(hostconf, proxies_are_looked_up, .init = setup, .fini = teardown)
+{
+	struct proxies_peer near = { .family = AF_INET,
+		.address = { 10, 1, 2, 3 } };
+	struct proxies_peer root = { .family = AF_UNIX, .uid = 0 };
+	struct proxies_peer user = { .family = AF_UNIX, .uid = 12345 };
+	struct writer *w;
+
+	cr_assert_eq(take("{\"tenants\": [" TENANT ", \"tokens-sha256\": \""
+	    HEX "\"}], \"listeners\": ["
+	    "{\"address\": \"ws://0.0.0.0:1\", \"proxy-protocol\": true, "
+	    "\"trusted-proxies\": [\"10.1.0.0/16\", \"fd00::/8\"]},"
+	    "{\"address\": \"unix:/x\", \"proxy-protocol\": true},"
+	    "{\"address\": \"unix:/y\", \"proxy-protocol\": true, "
+	    "\"trusted-proxies\": [\"root\", 7]},"
+	    "{\"address\": \"ws://127.0.0.1:2\"}]}"), 0, "%s", said);
+	w = &host->listeners[0].proxies;
+	cr_assert(proxies_trust((struct span){ w->p, w->len }, &near));
+	cr_assert_not(proxies_trust((struct span){ w->p, w->len }, &root));
+	w = &host->listeners[1].proxies;
+	cr_assert(proxies_trust((struct span){ w->p, w->len }, &root));
+	cr_assert(proxies_trust((struct span){ w->p, w->len }, &user));
+	w = &host->listeners[2].proxies;
+	cr_assert(proxies_trust((struct span){ w->p, w->len }, &root));
+	cr_assert_not(proxies_trust((struct span){ w->p, w->len }, &user));
+	cr_assert_eq(host->listeners[3].proxies.len, 0);
+	forget();
 }

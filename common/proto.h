@@ -771,6 +771,7 @@ enum proto_access { ACCESS_READ, ACCESS_WRITE, ACCESS_DENY, ACCESS_COUNT };
 	F(L, LISTENER, listener, MUST) \
 	F(L, FORWARDED, forwarded, MUST) \
 	F(L, TOKEN, token, MAY) \
+	F(L, CLIENT, client, MAY) \
 	F(L, DUE_MS, due_ms, MUST) \
 	F(L, PINGED, pinged, MAY) \
 	F(L, INPUT, input, MAY) \

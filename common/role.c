@@ -49,23 +49,40 @@ static struct {
 
 /*
  * Who was started with many descriptors has the limit for them already, and
- * is told what it was before.
+ * is told what it was before: "SOFT:HARD".
  */
 static void
 files_told(void)
 {
 	const char *told = getenv(ROLE_FILES_ENV);
-	unsigned long long files;
-	char *end;
+	unsigned long long soft, hard;
+	char end;
 
 	if (told == NULL)
 		return;
-	errno = 0;
-	files = strtoull(told, &end, 10);
-	if (errno == 0 && end != told && *end == '\0' &&
-	    files < before.files.rlim_cur)
-		before.files.rlim_cur = (rlim_t)files;
+	if (sscanf(told, "%llu:%llu%c", &soft, &hard, &end) == 2) {
+		if (soft < before.files.rlim_cur)
+			before.files.rlim_cur = (rlim_t)soft;
+		if (hard < before.files.rlim_max)
+			before.files.rlim_max = (rlim_t)hard;
+	}
 	unsetenv(ROLE_FILES_ENV);
+}
+
+/* Several for each of 10,000s of sessions; fs.nr_open is more by default. */
+#define ROLE_FILES 262144
+
+/* Root's own processes are not held to what a login shell has. */
+static int
+files_raise(struct rlimit files)
+{
+	struct rlimit more = { ROLE_FILES, ROLE_FILES };
+
+	if (geteuid() == 0 && files.rlim_max < ROLE_FILES &&
+	    setrlimit(RLIMIT_NOFILE, &more) == 0)
+		return 0;
+	files.rlim_cur = files.rlim_max;
+	return setrlimit(RLIMIT_NOFILE, &files);
 }
 
 static void
@@ -76,14 +93,13 @@ limits_set(void)
 	if (getrlimit(RLIMIT_CORE, &before.core) == -1 ||
 	    getrlimit(RLIMIT_NOFILE, &before.files) == -1)
 		fatal("cannot ask for limits");
+	files = before.files;
 	files_told();
 	core = before.core;
 	core.rlim_cur = 0;
 	if (setrlimit(RLIMIT_CORE, &core) == -1)
 		fatal("cannot forbid core dumps");
-	files = before.files;
-	files.rlim_cur = files.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &files) == -1)
+	if (files_raise(files) == -1)
 		log_warn("cannot raise the limit of open files");
 }
 
@@ -149,8 +165,9 @@ role_restore(void)
 char *
 role_heir_env(void)
 {
-	return xasprintf(ROLE_FILES_ENV "=%llu",
-	    (unsigned long long)before.files.rlim_cur);
+	return xasprintf(ROLE_FILES_ENV "=%llu:%llu",
+	    (unsigned long long)before.files.rlim_cur,
+	    (unsigned long long)before.files.rlim_max);
 }
 
 static void

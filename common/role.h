@@ -18,7 +18,7 @@
  * First thing in main(): 0 to 2 are open (/dev/null where they were not),
  * SIGPIPE is ignored, no core dumps (RLIMIT_CORE) and no ptrace by the same
  * user (PR_SET_DUMPABLE), umask 077, as many descriptors as the hard limit
- * allows.  Ends the process on failure.
+ * allows, or more for root.  Ends the process on failure.
  */
 void role_begin(const char *name);
 

@@ -16,7 +16,7 @@ struct server;
 struct usage;
 
 /* Most figures that one row has. */
-#define METRICS 3
+#define METRICS 4
 
 /* What a figure must reach. */
 enum goal {
@@ -113,6 +113,7 @@ void limit_keys(struct run *run);
 
 void row_idle_session(struct run *run);
 void row_idle_process(struct run *run);
+void row_crowd(struct run *run);
 void row_empty(struct run *run);
 void row_stalled(struct run *run);
 void limit_idle_process(struct run *run);

@@ -2,6 +2,7 @@
 /* Memory: of nothing, of sessions, of sessions that have work. */
 #include "config.h"
 
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include <errno.h>
@@ -20,6 +21,9 @@
 
 #define SESSIONS 400
 #define WITH_PROCESS 60
+#define CROWD 10000
+#define CROWD_CALLS 2000
+#define CROWD_FILES 256
 #define SETTLE_MS 300
 
 void
@@ -75,6 +79,71 @@ sessions(struct run *run, unsigned n, int with_process)
 			job_end(&c[i], 1);
 		client_close(&c[i]);
 	}
+	free(c);
+}
+
+/* What the gateway answers by itself; the median, in us. */
+static double
+cheap_call(struct client *c)
+{
+	struct samples s = { 0 };
+	struct frame frame;
+	uint64_t start;
+	unsigned i;
+
+	for (i = 0; i < CROWD_CALLS; i++) {
+		start = now_ns();
+		client_sendf(c, "%s", RPC_STATUS);
+		rpc_wait(c, 7, &frame);
+		samples_add(&s, now_ns() - start);
+	}
+	return (double)samples_at(&s, 50) / NS_US;
+}
+
+/* At most "n", for the server has to have two descriptors for each. */
+static unsigned
+fit_to_files(unsigned n)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
+		give_up("limits: %s", strerror(errno));
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+	return limit.rlim_max / 2 < n + CROWD_FILES ?
+	    (unsigned)(limit.rlim_max / 2) - CROWD_FILES : n;
+}
+
+void
+row_crowd(struct run *run)
+{
+	unsigned i, n = fit_to_files(times(run, CROWD));
+	struct client *c = need(NULL, (n + 1) * sizeof(*c));
+	struct memory before, after;
+	uint64_t start, took;
+	double first, last;
+
+	session_open(&c[0], run->server, NULL, NULL);
+	first = cheap_call(&c[0]);
+	pause_ms(SETTLE_MS);
+	usage_memory(run->server->pid, &before);
+	start = now_ns();
+	for (i = 1; i <= n; i++)
+		session_open(&c[i], run->server, NULL, NULL);
+	took = now_ns() - start;
+	pause_ms(SETTLE_MS);
+	usage_memory(run->server->pid, &after);
+	last = cheap_call(&c[0]);
+	report(run, 0, ((double)after.private.all -
+	    (double)before.private.all) / n);
+	report(run, 1, n / ((double)took / NS_S));
+	report(run, 2, last / first);
+	report(run, 3, last);
+	note(run, "%u clients", n);
+	note(run, "cheap call %.1f us before, %.1f us after", first, last);
+	note_memory(run, &before, &after, n);
+	for (i = 0; i <= n; i++)
+		client_close(&c[i]);
 	free(c);
 }
 

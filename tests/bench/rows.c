@@ -10,6 +10,8 @@
 #define SHORT_LIVED "--detach-ttl-ms 500 --max-sessions 65536"
 #define ROOMY "--max-sessions 65536 --max-connections 4096"
 
+#define CROWDED "--max-sessions 16384 --max-connections 16384"
+
 const struct row rows[] = {
 	{ "empty", "empty server", row_empty, NULL, ROW_ONCE, NULL, {
 		{ "all processes, PSS", "MiB", AT_MOST, 5 },
@@ -21,6 +23,12 @@ const struct row rows[] = {
 	{ "idle-process", "session with one idle process", row_idle_process,
 	    limit_idle_process, ROW_ONCE, NULL, {
 		{ "private, without the job", "KiB", AT_MOST, 150 } } },
+	{ "crowd", "10,000 clients come and are idle", row_crowd, NULL,
+	    ROW_ONCE, CROWDED, {
+		{ "private, each", "KiB", AT_MOST, 16 },
+		{ "came", "/s", GOAL_NONE, 0 },
+		{ "cheap call, by what it was", "", AT_MOST, 1.25 },
+		{ "p50", "us", GOAL_NONE, 0 } } },
 	{ "cheap", "call the gateway answers", row_cheap, limit_tcp_echo,
 	    ROW_PIN, NULL, {
 		{ "p50", "us", LIMIT_AT_MOST, 1.55 },

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "broker/cgroup.h"
+#include "broker/keep.h"
 #include "broker/count.h"
 #include "broker/lend.h"
 #include "broker/registry.h"
@@ -127,6 +128,8 @@ struct broker {
 	struct event *sweep_timer;
 	struct event *child_event;
 	uint32_t sweep_wait_ms;
+
+	struct keep keep;
 
 	struct event *stop_timer;
 	struct event *term_event;
@@ -266,6 +269,17 @@ void gate_new(struct broker *broker, uint32_t number, uint32_t pool, int fd);
  */
 void gates_review(struct broker *broker);
 
+/* Those that have not said HELLO go. */
+void gates_drop_unready(struct broker *broker);
+
+/*
+ * Of how many live sessions a broker that speaks "version" down to "oldest"
+ * would not understand the runner; the ids of those there is room for are
+ * added to the list in "ids".
+ */
+uint64_t sessions_beyond(struct broker *broker, uint32_t version,
+    uint32_t oldest, struct writer *ids);
+
 /* All of them go; their sessions are detached. */
 void gates_clear(struct broker *broker);
 
@@ -400,6 +414,9 @@ void run_kill(struct run *run);
 /* Its process was collected; "status" as of waitpid(2). */
 void run_exited(struct run *run, int status);
 pid_t run_pid(const struct run *run);
+
+/* What its runner said it speaks; false before it has. */
+bool run_speaks(const struct run *run, uint32_t *version, uint32_t *oldest);
 /* Bytes that wait to be sent to it. */
 size_t run_queued(const struct run *run);
 void run_free(struct run *run);

@@ -14,7 +14,7 @@
 int
 main(int argc, char *argv[])
 {
-	(void)argv;
+	role_protocol(argc, argv);
 	/*
 	 * Left to itself malloc(3) raises this with the first table that is
 	 * freed; from then on a gateway's tables, of which hardly a page is

@@ -549,6 +549,18 @@ gates_review(struct broker *broker)
 }
 
 void
+gates_drop_unready(struct broker *broker)
+{
+	struct gate *gate, *next;
+
+	for (gate = TAILQ_FIRST(&broker->gates); gate != NULL; gate = next) {
+		next = TAILQ_NEXT(gate, entry);
+		if (chan_phase(gate->chan) == PHASE_START)
+			gate_close(gate, NULL);
+	}
+}
+
+void
 gates_clear(struct broker *broker)
 {
 	while (!TAILQ_EMPTY(&broker->gates))

@@ -315,6 +315,21 @@ listen_open(struct listen_addr *addr)
 	return -1;
 }
 
+int
+listen_adopt(struct listen_addr *addr, int fd)
+{
+	struct stat st;
+
+	if (!listen_is_unix(addr))
+		return getsockname(fd, (struct sockaddr *)&addr->ss,
+		    &addr->len);
+	if (lstat(listen_path(addr), &st) == -1 || !S_ISSOCK(st.st_mode))
+		return -1;
+	addr->dev = st.st_dev;
+	addr->ino = st.st_ino;
+	return 0;
+}
+
 /* Another may be there by now: that one stays. */
 void
 listen_remove(struct listen_addr *addr)

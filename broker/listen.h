@@ -55,6 +55,12 @@ int listen_is_unix(const struct listen_addr *addr);
  */
 int listen_open(struct listen_addr *addr);
 
+/*
+ * "fd" listens already, for an earlier holdfastd: "addr" becomes what it is.
+ * Returns 0, or -1 when it is of no use (its name was taken away).
+ */
+int listen_adopt(struct listen_addr *addr, int fd);
+
 /* Remove what listen_open() has put into the file system. */
 void listen_remove(struct listen_addr *addr);
 

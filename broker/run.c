@@ -36,6 +36,8 @@ struct run {
 	uint64_t started_us;	/* 0: adopted */
 	int held;		/* the data end, until the runner is ready */
 	struct event *timer;
+	uint32_t version;	/* that it speaks; 0 before HELLO */
+	uint32_t oldest;
 	pid_t pid;		/* 0: collected, or never started */
 	int status;		/* when collected: as of waitpid(2) */
 };
@@ -50,6 +52,14 @@ size_t
 run_queued(const struct run *run)
 {
 	return run->chan == NULL ? 0 : chan_queued(run->chan);
+}
+
+bool
+run_speaks(const struct run *run, uint32_t *version, uint32_t *oldest)
+{
+	*version = run->version;
+	*oldest = run->oldest;
+	return run->version != 0;
 }
 
 void
@@ -181,6 +191,8 @@ run_on_hello(void *arg, const union proto_any *msg, struct chan_fds *fds)
 		run_lose_broken(run, "it speaks another version");
 		return;
 	}
+	run->version = msg->HELLO.version;
+	run->oldest = msg->HELLO.oldest;
 	event_del(run->timer);
 	unix_close(&run->held);
 	chan_set_version(run->chan, msg->HELLO.version);

@@ -528,3 +528,27 @@ sessions_clear(struct broker *broker)
 	epitaphs_free(broker->epitaphs);
 	registry_free(broker->registry);
 }
+
+uint64_t
+sessions_beyond(struct broker *broker, uint32_t version, uint32_t oldest,
+    struct writer *ids)
+{
+	char text[IDENT_TEXT_SIZE];
+	const struct session *session;
+	uint32_t slot, theirs, least;
+	uint64_t count = 0;
+
+	for (slot = 0; slot < registry_slots(broker->registry); slot++) {
+		session = &broker->sessions[slot];
+		if (!session->live || session->run == NULL ||
+		    !run_speaks(session->run, &theirs, &least))
+			continue;
+		if (theirs >= oldest && version >= least)
+			continue;
+		count++;
+		if (ids->len + IDENT_TEXT_SIZE + sizeof(uint32_t) <= ids->max)
+			proto_list_add(ids, span_str(ident_print(
+			    &session_record(session)->id, text)));
+	}
+	return count;
+}

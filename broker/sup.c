@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -24,6 +25,13 @@
 #include "common/log.h"
 #include "common/reap.h"
 #include "common/xmalloc.h"
+
+/* Everything the next broker needs is stored with a new holdfastd. */
+void store_again(struct broker *broker);
+#pragma weak store_again
+
+/* Bytes of session ids in one message. */
+#define SUP_IDS_MAX 40960
 
 static void
 set_log(const struct fields_SB_CONFIG *config)
@@ -236,6 +244,7 @@ sup_on_commit(void *arg, const union proto_any *msg, struct chan_fds *fds)
 		stage(broker, "there is none");
 	else if (broker->staged != NULL)
 		stage(broker, check_staged(broker, msg->PING.count));
+	keep_settle(&broker->keep);
 	if (broker->order == NULL) {
 		follow(broker);
 		set_cgroup(broker);
@@ -265,11 +274,72 @@ sup_on_audit(void *arg, const union proto_any *msg, struct chan_fds *fds)
 static void
 sup_on_gateway(void *arg, const union proto_any *msg, struct chan_fds *fds)
 {
-	gate_new(arg, msg->SB_GATEWAY.gateway, msg->SB_GATEWAY.pool,
+	struct broker *broker = arg;
+
+	keep_gateway(&broker->keep, msg->SB_GATEWAY.gateway,
+	    msg->SB_GATEWAY.pool, chan_take_fd(fds, 1),
+	    chan_take_fd(fds, 2));
+	gate_new(broker, msg->SB_GATEWAY.gateway, msg->SB_GATEWAY.pool,
 	    chan_take_fd(fds, 0));
 }
 
-/* Answered from the loop: a loop that does not turn shows. */
+static void
+sup_on_keep(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	struct broker *broker = arg;
+
+	keep_listener(&broker->keep, msg->KEEP.listener,
+	    chan_take_fd(fds, 0));
+}
+
+static void
+sup_on_door(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	door_open(arg, msg->DOOR.door, chan_take_fd(fds, 0));
+}
+
+static void
+sup_on_survey(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	struct broker *broker = arg;
+	struct fields_BS_SURVEYED found = { 0 };
+	struct writer ids;
+
+	(void)fds;
+	writer_init(&ids, SUP_IDS_MAX);
+	found.total = sessions_beyond(broker, msg->HELLO.version,
+	    msg->HELLO.oldest, &ids);
+	found.sessions = (struct span){ ids.p, ids.len };
+	chan_send(broker->superior, MSG_BS_SURVEYED, &found, NULL, 0);
+	writer_clear(&ids);
+}
+
+/*
+ * What is stored is the next broker's.  Nothing is ended, and nothing taken
+ * down that it needs.
+ */
+static void
+sup_on_leave(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	struct broker *broker = arg;
+
+	(void)msg;
+	(void)fds;
+	log_info("making place for another broker");
+	trail_clear(broker);
+	_exit(0);
+}
+
+/* It came over the door, so it is not to be believed more than that. */
+static void
+sup_on_adopt(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	(void)arg;
+	(void)msg;
+	(void)fds;
+	fatalx("holdfastd: SB_ADOPT over its own channel");
+}
+
 static void
 sup_on_told(void *arg, const union proto_any *msg, struct chan_fds *fds)
 {
@@ -277,6 +347,7 @@ sup_on_told(void *arg, const union proto_any *msg, struct chan_fds *fds)
 	operator_told(arg, &msg->SB_TOLD);
 }
 
+/* Answered from the loop: a loop that does not turn shows. */
 static void
 sup_on_ping(void *arg, const union proto_any *msg, struct chan_fds *fds)
 {
@@ -310,10 +381,17 @@ sup_lost(void *arg, const char *why)
 
 	if (why != NULL)
 		fatalx("holdfastd: %s", why);
-	log_debug("supervise", "holdfastd has gone");
 	chan_free(broker->superior);
 	broker->superior = NULL;
 	operators_unsupervised(broker);
+	if (broker->stopping)
+		return;
+	if (broker->order != NULL && door_adopts(&broker->keep)) {
+		log_warnx("holdfastd has gone; serving on until another one "
+		    "takes over");
+		return;
+	}
+	log_debug("supervise", "holdfastd has gone");
 	broker_stop(broker, BROKER_ORPHAN_GRACE_MS);
 }
 
@@ -328,7 +406,12 @@ static const struct chan_handler handlers[] = {
 	{ MSG_SB_PING, sup_on_ping },
 	{ MSG_SB_COUNTS, sup_on_counts },
 	{ MSG_SB_STOP, sup_on_stop },
+	{ MSG_SB_ADOPT, sup_on_adopt },
+	{ MSG_SB_KEEP, sup_on_keep },
+	{ MSG_SB_DOOR, sup_on_door },
+	{ MSG_SB_LEAVE, sup_on_leave },
 	{ MSG_SB_TOLD, sup_on_told },
+	{ MSG_SB_SURVEY, sup_on_survey },
 };
 
 static const struct chan_ops sup_ops = {
@@ -336,6 +419,55 @@ static const struct chan_ops sup_ops = {
 	.nhandlers = sizeof(handlers) / sizeof(handlers[0]),
 	.lost = sup_lost,
 };
+
+/* Tell why not, and be rid of it. */
+static void
+refuse_successor(int fd, const char *why)
+{
+	struct fields_BS_TAKEN taken = {
+		.has_text = true,
+		.text = span_str(why),
+	};
+
+	log_warnx("another holdfastd is not let in: %s", why);
+	(void)chan_write_one(fd, MSG_BS_TAKEN, &taken, NULL, 0);
+	close(fd);
+}
+
+void
+broker_adopted_by(struct broker *broker, int fd,
+    const struct fields_HELLO *hello)
+{
+	char why[128];
+
+	if (broker->superior != NULL) {
+		refuse_successor(fd, "the broker has one");
+		return;
+	}
+	if (broker->stopping || broker->order == NULL) {
+		refuse_successor(fd, "the broker is about to end");
+		return;
+	}
+	if (proto_agree(hello->version, hello->oldest) == 0) {
+		snprintf(why, sizeof(why), "it speaks version %u (oldest %u), "
+		    "the broker %u (oldest %u)", hello->version,
+		    hello->oldest, PROTO_VERSION, PROTO_OLDEST);
+		refuse_successor(fd, why);
+		return;
+	}
+	broker->superior = chan_new(broker->base, fd, ROLE_BROKER,
+	    ROLE_SUPERVISOR, &sup_ops, broker);
+	if (broker->superior == NULL) {
+		log_warn("another holdfastd");
+		return;
+	}
+	log_info("another holdfastd has taken over");
+	chan_set_version(broker->superior, hello->version);
+	keep_give(broker);
+	say_hello(broker);
+	if (store_again != NULL)
+		store_again(broker);
+}
 
 void
 broker_check_stopped(struct broker *broker)
@@ -408,6 +540,7 @@ static int
 broker_init(struct broker *broker, int control)
 {
 	TAILQ_INIT(&broker->gates);
+	keep_init(&broker->keep);
 	broker->base = event_base_new();
 	if (broker->base == NULL)
 		return -1;
@@ -433,6 +566,7 @@ broker_clear(struct broker *broker)
 {
 	operators_clear(broker);
 	gates_clear(broker);
+	keep_clear(&broker->keep);
 	sessions_clear(broker);
 	attach_clear(broker);
 	sweep_clear(broker);

@@ -13,6 +13,7 @@
 #include <grp.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,6 +24,7 @@
 
 #include "common/caps.h"
 #include "common/log.h"
+#include "common/proto.h"
 #include "common/role.h"
 #include "common/unix.h"
 #include "common/xmalloc.h"
@@ -195,6 +197,21 @@ role_begin(const char *name)
 	limits_set();
 	before.umask = umask(077);
 	before.known = true;
+}
+
+void
+role_print_protocol(void)
+{
+	printf("%d %d\n", PROTO_OLDEST, PROTO_VERSION);
+}
+
+void
+role_protocol(int argc, char *argv[])
+{
+	if (argc != 2 || strcmp(argv[1], "--protocol") != 0)
+		return;
+	role_print_protocol();
+	exit(fflush(stdout) == EOF);
 }
 
 void

@@ -47,6 +47,15 @@ char *role_heir_env(void);
 /* The file mode mask of who started us, which role_begin() has changed. */
 mode_t role_umask(void);
 
+/* Print what --protocol asks for: oldest and newest version of proto.h. */
+void role_print_protocol(void);
+
+/*
+ * For programs that nobody calls by hand: with --protocol as the only
+ * argument print it and exit.
+ */
+void role_protocol(int argc, char *argv[]);
+
 /* Descriptors from "first" up are closed; all others stay. */
 void role_close_from(int first);
 

@@ -175,6 +175,7 @@ main(int argc, char **argv)
 	struct event_base *base;
 	struct gateway gw;
 
+	role_protocol(argc, argv);
 	role_begin("holdfast-gateway");
 	if (argc > 1 && strcmp(argv[1], "check") == 0)
 		return checkpair_main(argc, argv);

@@ -47,11 +47,12 @@ memory_init(void)
 }
 
 int
-main(void)
+main(int argc, char *argv[])
 {
 	struct event_base *base;
 	struct runner *runner;
 
+	role_protocol(argc, argv);
 	role_begin("holdfast-runner");
 	role_need_control("holdfast-runner");
 	role_subreaper();

@@ -163,6 +163,11 @@ host_new(const struct options *o, uid_t uid, struct conf_errors *errors)
 			    "bytes", HOST_PATH_MAX);
 		host->cgroup_root = xstrdup(o->cgroup_root);
 	}
+	host->admin_group = (gid_t)-1;
+	if (o->admin_group != NULL && host_find_group(o->admin_group,
+	    &host->admin_group) == -1)
+		host_wrong(&c, "admin-group", "there is no group \"%.80s\"",
+		    o->admin_group);
 	warn_of_users(&c);
 	return host;
 }

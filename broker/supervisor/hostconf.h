@@ -101,6 +101,7 @@ struct host {
 	char *claim;			/* NULL: the next says whose it is */
 	uint64_t skew_ms;
 	uint64_t tenant_for_all;	/* 0: the claim says whose a token is */
+	gid_t admin_group;		/* -1: none */
 	char *cgroup_root;		/* NULL: the one we are in */
 	int require_cgroups;
 	enum proto_audit audit;

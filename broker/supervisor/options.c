@@ -154,6 +154,10 @@ const struct conf_key options_keys[] = {
 	    .help = "Where the lock file goes (default " RUNTIME_DIR
 	    " for root,\n$XDG_RUNTIME_DIR/holdfast or /tmp/holdfast-UID "
 	    "for others)." },
+	{ .name = "admin-group", .type = CONF_STRING, AT(admin_group),
+	    .value = "GROUP",
+	    .help = "Who may use holdfastctl beside root and the user that "
+	    "holdfastd runs\nas." },
 	{ .name = "libexec-dir", .type = CONF_STRING, .flags = CONF_ARGS_ONLY,
 	    AT(libexec_dir), .value = "DIR",
 	    .help = "Where the other programs are (default the build tree "
@@ -181,6 +185,10 @@ const struct conf_key options_keys[] = {
 	{ .name = "trace", .type = CONF_LIST, AT(trace), .value = "TOPIC",
 	    .help = "Log debug messages of this topic only; may be given "
 	    "several times." },
+	{ .name = "protocol", .type = CONF_FLAG, .flags = CONF_ARGS_ONLY,
+	    AT(protocol),
+	    .help = "Print the oldest and the newest version of the protocol "
+	    "that this\nspeaks with the other programs." },
 	{ .name = "version", .letter = 'V', .type = CONF_FLAG,
 	    .flags = CONF_ARGS_ONLY, AT(version),
 	    .help = "Say which version this is." },
@@ -257,7 +265,7 @@ options_take(struct options *o, int argc, char **argv, uid_t uid, long cpus,
 	memset(o, 0, sizeof(*o));
 	conf_init(options_keys, options_nkeys, o);
 	conf_take_args(options_keys, options_nkeys, o, argc, argv, errors);
-	if (o->help || o->version)
+	if (o->help || o->version || o->protocol)
 		return;
 	options_find_config(o, uid);
 	if (o->config != NULL) {

@@ -60,11 +60,13 @@ struct options {
 	char *tls_key;
 	char *gateway_user;
 	char *runtime_dir;		/* NULL: rundir_choose() decides */
+	char *admin_group;		/* NULL: nobody but us */
 	char *libexec_dir;		/* NULL: programs_find() decides */
 	char *audit_file;		/* NULL: as the file says */
 	char *config;			/* NULL: none */
 	int log;			/* enum options_log */
 	int check;
+	int protocol;
 	int debug;
 	int verbose;
 	struct conf_list trace;

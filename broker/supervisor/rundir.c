@@ -28,6 +28,8 @@ struct rundir {
 	char *empty;	/* NULL: not made */
 	int dirfd;
 	int lockfd;
+	int heir;	/* the lock was passed to us */
+	int left;	/* there was a lock already */
 	int made;	/* by us or one that was killed, so we remove it */
 };
 
@@ -126,8 +128,12 @@ rundir_lock(struct rundir *rd, char *reason)
 {
 	struct stat st;
 
-	if (faccessat(rd->dirfd, RUNDIR_LOCK, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+	rd->left = faccessat(rd->dirfd, RUNDIR_LOCK, F_OK,
+	    AT_SYMLINK_NOFOLLOW) == 0;
+	if (rd->left)
 		rd->made = 1;
+	if (rd->heir)
+		return 1;
 	rd->lockfd = openat(rd->dirfd, RUNDIR_LOCK,
 	    O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (rd->lockfd == -1 && errno == ENOENT)
@@ -146,11 +152,13 @@ rundir_close_files(struct rundir *rd)
 {
 	int saved = errno;
 
-	if (rd->lockfd != -1)
+	if (rd->lockfd != -1 && !rd->heir)
 		close(rd->lockfd);
 	if (rd->dirfd != -1)
 		close(rd->dirfd);
-	rd->dirfd = rd->lockfd = -1;
+	rd->dirfd = -1;
+	if (!rd->heir)
+		rd->lockfd = -1;
 	errno = saved;
 }
 
@@ -181,24 +189,57 @@ rundir_take(struct rundir *rd, char *reason)
 static void
 rundir_free(struct rundir *rd)
 {
+	rd->heir = 0;
 	rundir_close_files(rd);
 	free(rd->path);
 	free(rd->empty);
 	free(rd);
 }
 
-struct rundir *
-rundir_open(const char *path, char *reason)
+static struct rundir *
+rundir_new(const char *path, int lock, char *reason)
 {
 	struct rundir *rd = xcalloc(1, sizeof(*rd));
 
 	rd->path = xstrdup(path);
-	rd->dirfd = rd->lockfd = -1;
+	rd->dirfd = -1;
+	rd->lockfd = lock;
+	rd->heir = lock != -1;
 	if (rundir_take(rd, reason) == -1) {
 		rundir_free(rd);
 		return NULL;
 	}
 	return rd;
+}
+
+struct rundir *
+rundir_open(const char *path, char *reason)
+{
+	return rundir_new(path, -1, reason);
+}
+
+struct rundir *
+rundir_open_heir(const char *path, int lock, char *reason)
+{
+	return rundir_new(path, lock, reason);
+}
+
+int
+rundir_lock_fd(const struct rundir *rd)
+{
+	return rd->lockfd;
+}
+
+int
+rundir_was_left(const struct rundir *rd)
+{
+	return rd->left;
+}
+
+void
+rundir_leave(struct rundir *rd)
+{
+	rundir_free(rd);
 }
 
 struct rundir *

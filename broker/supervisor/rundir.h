@@ -36,6 +36,16 @@ struct rundir *rundir_open(const char *path, char *reason);
  */
 struct rundir *rundir_open_beside(const char *path, char *reason);
 
+/*
+ * The same directory for the image that takes our place, which inherits the
+ * descriptor of the lock: rundir_lock_fd() there, owned here.
+ */
+struct rundir *rundir_open_heir(const char *path, int lock, char *reason);
+int rundir_lock_fd(const struct rundir *rundir);
+
+/* Whether an earlier instance did not come to remove its lock. */
+int rundir_was_left(const struct rundir *rundir);
+
 /* Which one it is; lives as long as "rundir". */
 const char *rundir_path(const struct rundir *rundir);
 
@@ -50,5 +60,8 @@ const char *rundir_empty(struct rundir *rundir);
  * by an instance that was killed, and unlock.  NULL is allowed.
  */
 void rundir_close(struct rundir *rundir);
+
+/* Unlock, and leave everything for the next instance. */
+void rundir_leave(struct rundir *rundir);
 
 #endif

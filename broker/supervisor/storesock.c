@@ -61,23 +61,24 @@ storesock_most(void)
 	return (size_t)files.rlim_cur - STORESOCK_RESERVE;
 }
 
-static int
-storesock_bind(const char *path)
+int
+storesock_bind(const char *dir)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	int fd, saved;
+	int fd, n, on = 1, saved;
 
-	if (strlen(path) >= sizeof(sun.sun_path)) {
+	n = snprintf(sun.sun_path, sizeof(sun.sun_path), "%s/notify", dir);
+	if (n < 0 || (size_t)n >= sizeof(sun.sun_path)) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	strlcpy(sun.sun_path, path, sizeof(sun.sun_path));
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd == -1)
 		return -1;
 	/* The directory is ours and locked, so what is there is left over. */
-	(void)unlink(path);
-	if (fchmod(fd, 0600) == 0 &&
+	(void)unlink(sun.sun_path);
+	if (fchmod(fd, 0600) == 0 && setsockopt(fd, SOL_SOCKET, SO_PASSCRED,
+	    &on, sizeof(on)) == 0 &&
 	    bind(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0)
 		return fd;
 	saved = errno;
@@ -242,17 +243,14 @@ struct storesock *
 storesock_new(struct event_base *base, const char *dir, int fd)
 {
 	struct storesock *sock = xcalloc(1, sizeof(*sock));
-	int on = 1, saved;
+	int saved;
 
 	sock->path = xasprintf("%s/notify", dir);
 	sock->store.most = storesock_most();
-	sock->fd = fd == -1 ? storesock_bind(sock->path) : fd;
-	if (sock->fd != -1)
-		sock->event = event_new(base, sock->fd, EV_READ | EV_PERSIST,
-		    storesock_read_cb, sock);
-	if (sock->event == NULL || setsockopt(sock->fd, SOL_SOCKET,
-	    SO_PASSCRED, &on, sizeof(on)) == -1 ||
-	    event_add(sock->event, NULL) == -1) {
+	sock->fd = fd;
+	sock->event = event_new(base, sock->fd, EV_READ | EV_PERSIST,
+	    storesock_read_cb, sock);
+	if (sock->event == NULL || event_add(sock->event, NULL) == -1) {
 		saved = errno;
 		storesock_free(sock, 1);
 		errno = saved;

@@ -15,9 +15,12 @@ struct event_base;
 struct storesock;
 
 /*
- * Bind it in the runtime directory, or go on with one that is bound there
- * ("fd", owned; else -1).  NULL with errno when it cannot be had.
+ * Bind it in the runtime directory: what is sent there from now on waits.
+ * Returns the descriptor, or -1 with errno.
  */
+int storesock_bind(const char *dir);
+
+/* Serve it; "fd" is owned.  NULL with errno when that cannot be. */
 struct storesock *storesock_new(struct event_base *base, const char *dir,
     int fd);
 

@@ -88,6 +88,8 @@ supervise_pump_serving(struct supervisor *s)
 	if (!s->ready && ward_state(s->broker) == WARD_UP &&
 	    supervise_all(s, WARD_UP))
 		supervise_say_ready(s);
+	if (s->leaving)
+		supervise_try_leave(s);
 	if (wait != UINT64_MAX)
 		supervise_add_timer(s->pump, wait);
 }
@@ -111,6 +113,17 @@ supervise_pump_soon(struct supervisor *s)
 	supervise_add_timer(s->pump, 0);
 }
 
+static const struct {
+	int signo;
+	event_callback_fn fn;
+} signals[SUPERVISE_SIGNALS] = {
+	{ SIGTERM, supervise_stop_cb },
+	{ SIGINT, supervise_stop_cb },
+	{ SIGCHLD, supervise_child_cb },
+	{ SIGHUP, supervise_hup_cb },
+	{ SIGUSR2, supervise_leave_cb },
+};
+
 static void
 supervise_init_loop(struct supervisor *s)
 {
@@ -119,15 +132,14 @@ supervise_init_loop(struct supervisor *s)
 	s->base = event_base_new();
 	if (s->base == NULL)
 		fatalx("no event loop");
-	s->signals[0] = evsignal_new(s->base, SIGTERM, supervise_stop_cb, s);
-	s->signals[1] = evsignal_new(s->base, SIGINT, supervise_stop_cb, s);
-	s->signals[2] = evsignal_new(s->base, SIGCHLD, supervise_child_cb, s);
-	s->signals[3] = evsignal_new(s->base, SIGHUP, supervise_hup_cb, s);
+	for (i = 0; i < SUPERVISE_SIGNALS; i++)
+		s->signals[i] = evsignal_new(s->base, signals[i].signo,
+		    signals[i].fn, s);
 	s->pump = event_new(s->base, -1, 0, supervise_pump_cb, s);
 	s->sweep = event_new(s->base, -1, 0, supervise_sweep_cb, s);
 	if (s->pump == NULL || s->sweep == NULL)
 		fatalx("no timers");
-	for (i = 0; i < 4; i++)
+	for (i = 0; i < SUPERVISE_SIGNALS; i++)
 		if (s->signals[i] == NULL ||
 		    event_add(s->signals[i], NULL) == -1)
 			fatalx("no signals");
@@ -142,7 +154,7 @@ supervise_clear(struct supervisor *s)
 
 	supervise_clear_wards(s);
 	supervise_clear_store(s);
-	for (i = 0; i < 4; i++)
+	for (i = 0; i < SUPERVISE_SIGNALS; i++)
 		event_free(s->signals[i]);
 	event_free(s->pump);
 	event_free(s->sweep);
@@ -157,10 +169,12 @@ supervise_run(struct supervise_plan *plan)
 	supervise_init_loop(&s);
 	supervise_init_store(&s);
 	supervise_init_wards(&s);
+	supervise_adopt(&s);
 	supervise_pump_soon(&s);
 	if (event_base_dispatch(s.base) == -1)
 		fatalx("the event loop failed");
 	supervise_clear(&s);
-	log_debug("supervise", "nothing is left");
+	log_debug("supervise", plan->left ? "all is left as it is" :
+	    "nothing is left");
 	return s.status;
 }

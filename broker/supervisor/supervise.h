@@ -13,7 +13,9 @@
 
 #include "broker/supervisor/programs.h"
 
+struct adoption;
 struct chan;
+struct doors;
 struct host;
 struct options;
 struct reload;
@@ -27,6 +29,11 @@ struct supervise_plan {
 	uint64_t orders;		/* how often the broker was told */
 	int *listeners;	/* of the host's; closed and -1 when we stop */
 	size_t nlisteners;
+	struct doors *doors;		/* for each broker */
+	struct adoption *adoption;	/* what was taken over; NULL: nothing */
+	int notify;	/* RUNTIME/notify, bound; or -1; taken */
+	int changed;	/* listeners are not those that were taken over */
+	int left;	/* all runs on, for the next holdfastd; answer */
 	int audit;	/* the file of the audit trail, or -1 */
 	char *programs[PROGRAM_COUNT];		/* absolute paths */
 	const char *runtime_dir;
@@ -34,10 +41,10 @@ struct supervise_plan {
 };
 
 /*
- * Run until told to stop by a signal.  When everything is up, the addresses
+ * Run until told to stop by a signal, or to leave everything to another.  When everything is up, the addresses
  * go to standard output and the service manager is told.  The caller must be
  * a child subreaper.  Returns the exit status: 0, or 1 when it never got so
- * far; no descendant of ours is alive then.
+ * far; no descendant of ours is alive then, unless all was left.
  */
 int supervise_run(struct supervise_plan *plan);
 
@@ -49,6 +56,19 @@ void supervise_configure_broker(const struct supervise_plan *plan,
     struct chan *chan);
 void supervise_configure_gateway(const struct supervise_plan *plan,
     struct chan *chan, unsigned int number, unsigned int pool);
+
+/*
+ * Have the broker keep the listening sockets; and where it accepts, if it has
+ * not been told.
+ */
+void supervise_keep_listeners(const struct supervise_plan *plan,
+    struct chan *chan);
+void supervise_give_doors(const struct supervise_plan *plan,
+    struct chan *chan);
+
+/* The order that is in force, and where the audit trail goes. */
+void supervise_order_broker(const struct supervise_plan *plan,
+    struct chan *chan);
 
 /*
  * Tell a gateway that has its listeners which origins and certificates they

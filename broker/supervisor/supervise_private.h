@@ -11,6 +11,8 @@
 #include "broker/supervisor/supervise.h"
 #include "broker/supervisor/ward.h"
 
+#define SUPERVISE_SIGNALS 5
+
 struct event;
 struct event_base;
 struct storesock;
@@ -26,7 +28,7 @@ enum supervise_stage {
 struct supervisor {
 	struct supervise_plan *plan;
 	struct event_base *base;
-	struct event *signals[4];
+	struct event *signals[SUPERVISE_SIGNALS];
 	struct event *pump;		/* when a ward's time has come */
 	struct event *sweep;		/* while orphans may be there */
 	uint64_t sweep_until;		/* 0: none are expected */
@@ -43,6 +45,7 @@ struct supervisor {
 	enum supervise_stage stage;
 	unsigned int deaths;		/* before ready */
 	int ready;
+	int leaving;		/* as soon as nothing is lost by that */
 	int reloading;		/* the service manager waits for its end */
 	int status;
 };
@@ -104,6 +107,19 @@ void supervise_surveyed(void *arg, const struct fields_BS_SURVEYED *found);
 void supervise_tell(struct supervisor *s, uint64_t request, int done,
     uint32_t status, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
+
+/* supervise_adopt.c: what an earlier holdfastd has left, and leaving. */
+
+/* The broker and the gateways that were found are wards from now on. */
+void supervise_adopt(struct supervisor *s);
+
+/* The number for the next gateway of a pool: of one that was found, or new. */
+unsigned int supervise_gateway_number(struct supervisor *s,
+    unsigned int pool, size_t before);
+
+/* SIGUSR2: exit, and everything else runs on. */
+void supervise_leave_cb(int signo, short what, void *arg);
+void supervise_try_leave(struct supervisor *s);
 
 /* supervise_reload.c: SIGHUP, and what the broker says to it. */
 void supervise_hup_cb(int signo, short what, void *arg);

@@ -14,16 +14,19 @@
 void
 supervise_init_store(struct supervisor *s)
 {
-	s->store = storesock_new(s->base, s->plan->runtime_dir, -1);
+	if (s->plan->notify == -1)
+		return;
+	s->store = storesock_new(s->base, s->plan->runtime_dir,
+	    s->plan->notify);
+	s->plan->notify = -1;
 	if (s->store == NULL)
-		log_warn("%s/notify: sessions will end with the broker",
-		    s->plan->runtime_dir);
+		fatalx("no event for the store");
 }
 
 void
 supervise_clear_store(struct supervisor *s)
 {
-	storesock_free(s->store, 1);
+	storesock_free(s->store, !s->plan->left);
 	s->store = NULL;
 }
 

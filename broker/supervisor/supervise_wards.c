@@ -128,7 +128,7 @@ supervise_init_gateways(struct supervisor *s, const struct ward_plan *common)
 			plan = &s->gateway_plans[i];
 			*plan = *common;
 			plan->kind = WARD_GATEWAY;
-			plan->number = (unsigned int)i + 1;
+			plan->number = supervise_gateway_number(s, pool, i);
 			plan->pool = pool;
 			plan->path = programs[host_needs_tls(host, pool) ?
 			    PROGRAM_GATEWAY_TLS : PROGRAM_GATEWAY];

@@ -484,7 +484,12 @@ ward_exit_cb(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	log_warnx("%s, pid %d, is gone", ward->name, (int)ward->pid);
+	if (ward->state == WARD_STOPPING || ward->state == WARD_ENDING ||
+	    ward->leaving)
+		log_debug("supervise", "%s, pid %d, has exited", ward->name,
+		    (int)ward->pid);
+	else
+		log_warnx("%s, pid %d, is gone", ward->name, (int)ward->pid);
 	ward_event(ward, WARD_ON_EXIT);
 }
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "broker/supervisor/auditfile.h"
+#include "broker/supervisor/doors.h"
 #include "broker/supervisor/hostconf.h"
 #include "broker/supervisor/hostwire.h"
 #include "broker/listen.h"
@@ -98,9 +99,54 @@ supervise_configure_broker(const struct supervise_plan *plan,
 	};
 
 	chan_send(chan, MSG_SB_CONFIG, &config, NULL, 0);
-	supervise_direct_audit(plan, chan);
-	hostwire_send(chan, plan->host, o, plan->orders);
 	writer_clear(&topics);
+	supervise_keep_listeners(plan, chan);
+	supervise_give_doors(plan, chan);
+	supervise_order_broker(plan, chan);
+}
+
+void
+supervise_order_broker(const struct supervise_plan *plan, struct chan *chan)
+{
+	supervise_direct_audit(plan, chan);
+	hostwire_send(chan, plan->host, plan->options, plan->orders);
+}
+
+void
+supervise_keep_listeners(const struct supervise_plan *plan,
+    struct chan *chan)
+{
+	char url[LISTEN_URL_SIZE];
+	struct fields_KEEP keep;
+	size_t i;
+	int fd;
+
+	for (i = 0; i < plan->nlisteners; i++) {
+		listen_format(&plan->host->listeners[i].addr, url);
+		keep.listener = span_str(url);
+		fd = fcntl(plan->listeners[i], F_DUPFD_CLOEXEC, 0);
+		if (fd == -1)
+			log_warn("%s is not kept", url);
+		else
+			chan_send(chan, MSG_SB_KEEP, &keep, &fd, 1);
+	}
+}
+
+void
+supervise_give_doors(const struct supervise_plan *plan, struct chan *chan)
+{
+	struct fields_DOOR give;
+	int fd;
+
+	for (give.door = DOOR_ADMIN; give.door <= DOOR_ADOPT; give.door++) {
+		if (plan->doors->fds[give.door] == -1)
+			continue;
+		fd = fcntl(plan->doors->fds[give.door], F_DUPFD_CLOEXEC, 0);
+		if (fd == -1)
+			log_warn("door %u", give.door);
+		else
+			chan_send(chan, MSG_SB_DOOR, &give, &fd, 1);
+	}
 }
 
 static struct span

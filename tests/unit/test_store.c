@@ -167,7 +167,7 @@ bind_it(void)
 	strlcpy(dir, "/tmp/test_store.XXXXXX", sizeof(dir));
 	cr_assert_not_null(mkdtemp(dir));
 	base = event_base_new();
-	sock = storesock_new(base, dir, -1);
+	sock = storesock_new(base, dir, storesock_bind(dir));
 	cr_assert_not_null(sock);
 	storesock_set_sender(sock, getpid());
 }

@@ -440,6 +440,9 @@ broker_adopted_by(struct broker *broker, int fd,
 {
 	char why[128];
 
+	/* Killed, it may be replaced before its end is seen. */
+	if (broker->superior != NULL && chan_peer_closed(broker->superior))
+		sup_lost(broker, NULL);
 	if (broker->superior != NULL) {
 		refuse_successor(fd, "the broker has one");
 		return;

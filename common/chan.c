@@ -422,6 +422,15 @@ chan_dup_fd(const struct chan *chan)
 	return fcntl(chan->fd, F_DUPFD_CLOEXEC, 0);
 }
 
+bool
+chan_peer_closed(const struct chan *chan)
+{
+	struct pollfd pfd = { .fd = chan->fd, .events = POLLRDHUP };
+
+	return poll(&pfd, 1, 0) == 1 &&
+	    (pfd.revents & (POLLHUP | POLLRDHUP | POLLERR)) != 0;
+}
+
 void
 chan_set_phase(struct chan *chan, enum proto_phase phase)
 {

@@ -66,6 +66,9 @@ void chan_free(struct chan *chan);
 /* A duplicate of its socket, the caller's; -1 with errno. */
 int chan_dup_fd(const struct chan *chan);
 
+/* Whether the peer has closed it, be there messages left to read or not. */
+bool chan_peer_closed(const struct chan *chan);
+
 void chan_set_phase(struct chan *chan, enum proto_phase phase);
 enum proto_phase chan_phase(const struct chan *chan);
 

@@ -19,6 +19,7 @@
 #include "broker/listen.h"
 #include "broker/supervisor/options.h"
 #include "broker/powers.h"
+#include "broker/supervisor/reexec.h"
 #include "broker/supervisor/reload.h"
 #include "broker/supervisor/rundir.h"
 #include "broker/supervisor/storesock.h"
@@ -94,13 +95,20 @@ usable_xdg(void)
 }
 
 static struct rundir *
-open_rundir(struct supervise_plan *plan)
+open_rundir(struct supervise_plan *plan, const struct reexec *before)
 {
 	const char *wanted = plan->options->runtime_dir;
 	char reason[RUNDIR_REASON_SIZE];
 	struct rundir *rundir;
 	char *path;
 
+	if (before->dir != NULL) {
+		rundir = rundir_open_heir(before->dir, before->lock, reason);
+		if (rundir == NULL)
+			fatalx("runtime directory: %s", reason);
+		plan->runtime_dir = rundir_path(rundir);
+		return rundir;
+	}
 	path = rundir_choose(wanted, usable_xdg(), geteuid());
 	/* Who did not say where does not mind being beside another. */
 	rundir = wanted != NULL ? rundir_open(path, reason) :
@@ -224,8 +232,14 @@ open_doors(struct supervise_plan *plan)
 
 /* Before another broker could hear of us: it stores with us at once. */
 static void
-open_store(struct supervise_plan *plan)
+open_store(struct supervise_plan *plan, const struct reexec *before)
 {
+	plan->heirloom = &before->store;
+	plan->heir = before->dir != NULL;
+	plan->task = before->task;
+	plan->notify = before->notify;
+	if (plan->notify != -1)
+		return;
 	plan->notify = storesock_bind(plan->runtime_dir);
 	if (plan->notify == -1)
 		log_warn("%s/notify: sessions will end with the broker",
@@ -261,7 +275,7 @@ confine(const struct host *host)
 
 /* What "plan" says of options and host is the latest when this returns. */
 static int
-serve(struct supervise_plan *plan)
+serve(struct supervise_plan *plan, const struct reexec *before)
 {
 	struct adoption adoption;
 	struct doors doors = DOORS_NONE;
@@ -272,8 +286,9 @@ serve(struct supervise_plan *plan)
 	find_programs(plan);
 	if (supervise_open_audit(plan) == -1)
 		exit(1);
-	rundir = open_rundir(plan);
-	open_store(plan);
+	rundir = open_rundir(plan, before);
+	plan->lock = rundir_lock_fd(rundir);
+	open_store(plan, before);
 	/* Who is there is not ours to remove. */
 	if (adopt_find(&adoption, plan->runtime_dir) == -1)
 		exit(1);
@@ -300,6 +315,19 @@ serve(struct supervise_plan *plan)
 	return status;
 }
 
+/* Before another program has its name. */
+static char *
+own_path(void)
+{
+	char path[4096];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+	if (n <= 0)
+		return xstrdup("/proc/self/exe");
+	path[n] = '\0';
+	return xstrdup(path);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -308,10 +336,14 @@ main(int argc, char **argv)
 	struct supervise_plan plan = { .reload = &reload, .orders = 1,
 		.audit = -1, .notify = -1 };
 	const struct options *o;
+	struct reexec before;
+	char *self;
 	int status = 0;
 
 	role_begin("holdfastd");
-	role_close_from(STDERR_FILENO + 1);
+	(void)reexec_receive(&before);
+	self = own_path();
+	plan.self = self;
 	plan.options = reload_options(&reload, &errors);
 	o = plan.options;
 	/* Of what is found wrong now the terminal is told, not the log. */
@@ -331,8 +363,10 @@ main(int argc, char **argv)
 	} else if (!o->check) {
 		role_guard();
 		role_subreaper();
-		status = serve(&plan);
+		status = serve(&plan, &before);
 	}
+	reexec_clear(&before);
+	free(self);
 	host_free(plan.host);
 	options_clear(plan.options);
 	free(plan.options);

@@ -32,7 +32,8 @@ supervise_say_ready(struct supervisor *s)
 	size_t i;
 
 	s->ready = 1;
-	for (i = 0; i < s->plan->nlisteners; i++)
+	/* Who reads these has them already. */
+	for (i = 0; i < s->plan->nlisteners && !s->plan->heir; i++)
 		printf("%s\n", listen_format(&s->plan->host->listeners[i].addr, url));
 	if (fflush(stdout) == EOF)
 		log_warn("standard output");
@@ -88,6 +89,7 @@ supervise_pump_serving(struct supervisor *s)
 	if (!s->ready && ward_state(s->broker) == WARD_UP &&
 	    supervise_all(s, WARD_UP))
 		supervise_say_ready(s);
+	supervise_upgrade_further(s);
 	if (s->leaving)
 		supervise_try_leave(s);
 	if (wait != UINT64_MAX)
@@ -170,6 +172,8 @@ supervise_run(struct supervise_plan *plan)
 	supervise_init_store(&s);
 	supervise_init_wards(&s);
 	supervise_adopt(&s);
+	/* Of children that have ended another image may have been told. */
+	supervise_child_cb(SIGCHLD, 0, &s);
 	supervise_pump_soon(&s);
 	if (event_base_dispatch(s.base) == -1)
 		fatalx("the event loop failed");

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "broker/supervisor/programs.h"
+#include "broker/supervisor/reexec.h"
 
 struct adoption;
 struct chan;
@@ -37,6 +38,11 @@ struct supervise_plan {
 	int audit;	/* the file of the audit trail, or -1 */
 	char *programs[PROGRAM_COUNT];		/* absolute paths */
 	const char *runtime_dir;
+	const char *self;		/* our own program */
+	int lock;			/* of the runtime directory; not ours */
+	struct reexec_task task;	/* left to do by the image before */
+	int heir;			/* there was one: ourselves */
+	const struct store *heirloom;	/* what was stored; taken */
 	const char *gateway_root;		/* chroot, NULL: none */
 };
 

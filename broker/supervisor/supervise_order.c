@@ -50,6 +50,7 @@ static const struct {
 	void (*fn)(struct supervisor *s, const struct fields_BS_ORDER *order);
 } orders[] = {
 	{ ORDER_RELOAD, supervise_order_reload },
+	{ ORDER_UPGRADE, supervise_upgrade },
 };
 
 void
@@ -67,11 +68,4 @@ supervise_order(void *arg, const struct fields_BS_ORDER *order)
 	supervise_tell(s, order->request, 1, 1, s->stage == SUPERVISE_SERVING ?
 	    "this holdfastd does not know how to do that" :
 	    "holdfastd is stopping");
-}
-
-void
-supervise_surveyed(void *arg, const struct fields_BS_SURVEYED *found)
-{
-	(void)arg;
-	(void)found;
 }

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "broker/supervisor/reexec.h"
 #include "broker/supervisor/supervise.h"
 #include "broker/supervisor/ward.h"
 
@@ -45,6 +46,9 @@ struct supervisor {
 	enum supervise_stage stage;
 	unsigned int deaths;		/* before ready */
 	int ready;
+	struct reexec_task upgrade;	/* that has begun */
+	int becoming;		/* another image, from the loop */
+	int replaced;		/* the broker was told to leave */
 	int leaving;		/* as soon as nothing is lost by that */
 	int reloading;		/* the service manager waits for its end */
 	int status;
@@ -101,7 +105,13 @@ void supervise_stop_cb(int signo, short what, void *arg);
 
 /* supervise_order.c: what an operator wants, passed on by the broker. */
 void supervise_order(void *arg, const struct fields_BS_ORDER *order);
+
+/* upgrade.c: replacing all of us. */
+void supervise_upgrade(struct supervisor *s,
+    const struct fields_BS_ORDER *order);
 void supervise_surveyed(void *arg, const struct fields_BS_SURVEYED *found);
+void supervise_upgrade_further(struct supervisor *s);
+void supervise_upgrade_gateways(struct supervisor *s);
 
 /* Tell how far it is, at last with "done"; "status" 0: it is done. */
 void supervise_tell(struct supervisor *s, uint64_t request, int done,

@@ -14,6 +14,8 @@
 void
 supervise_init_store(struct supervisor *s)
 {
+	size_t i;
+
 	if (s->plan->notify == -1)
 		return;
 	s->store = storesock_new(s->base, s->plan->runtime_dir,
@@ -21,6 +23,10 @@ supervise_init_store(struct supervisor *s)
 	s->plan->notify = -1;
 	if (s->store == NULL)
 		fatalx("no event for the store");
+	for (i = 0; s->plan->heirloom != NULL &&
+	    i < s->plan->heirloom->count; i++)
+		storesock_put(s->store, s->plan->heirloom->entries[i].name,
+		    s->plan->heirloom->entries[i].fd);
 }
 
 void

@@ -68,6 +68,7 @@ supervise_down(void *arg, struct ward *ward)
 	if (ward == s->broker) {
 		supervise_inherit(s);
 		s->sweep_asked = 0;
+		s->upgrade.upgrade = 0;
 		supervise_sweep(s);
 	}
 	if (!s->ready && ++s->deaths == SUPERVISE_TRIES) {

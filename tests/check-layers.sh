@@ -25,8 +25,9 @@ gateway=$(files gateway)
 broker=$(find broker -maxdepth 1 -name '*.[ch]')
 runner=$(files broker/runner)
 client=$(files contrib/client)
+ctl=$(files contrib/ctl)
 common=$(files common)
-product="$gateway $broker $runner $client $common"
+product="$gateway $broker $runner $client $ctl $common"
 # but FILE... : the product without these files
 but() {
 	for f in $product; do
@@ -39,7 +40,9 @@ deny 'broker looks sideways' '#include "(gateway|contrib|broker/runner)/' \
     $broker
 deny 'runner looks sideways' '#include "(gateway|contrib|broker/[^r])' \
     $runner
-deny 'client looks sideways' '#include "(gateway|broker)/' $client
+deny 'client looks sideways' '#include "(gateway|broker|contrib/ctl)/' \
+    $client
+deny 'ctl looks sideways' '#include "(gateway|broker|contrib/client)/' $ctl
 deny 'common looks up' '#include "(gateway|broker|contrib)/' $common
 deny 'headers include libevent' '#include <event2/' \
     $(find gateway broker common -name '*.h')

@@ -143,6 +143,17 @@ frame_control(struct wire *wire, const struct frame *frame,
 	}
 }
 
+/* Doubled: a sanitizer copies all that is there each time. */
+static void
+frame_room(struct wire *wire, size_t len)
+{
+	if (wire->partial != NULL &&
+	    wire->partial_len + len + 1 <= wire->partial_size)
+		return;
+	wire->partial_size = wire->partial_size * 2 + len + 1;
+	wire->partial = xreallocarray(wire->partial, wire->partial_size, 1);
+}
+
 static int
 frame_data(struct wire *wire, const struct frame *frame,
     struct wire_message *msg)
@@ -156,8 +167,7 @@ frame_data(struct wire *wire, const struct frame *frame,
 		wire->partial_opcode = frame->opcode;
 		wire->fragments = 0;
 	}
-	wire->partial = xreallocarray(wire->partial,
-	    wire->partial_len + frame->len + 1, 1);
+	frame_room(wire, frame->len);
 	memcpy(wire->partial + wire->partial_len, wire->in + frame->head,
 	    frame->len);
 	wire->partial_len += frame->len;

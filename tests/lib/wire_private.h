@@ -20,6 +20,7 @@ struct wire {
 	size_t size;
 	char *partial; /* fragments of the message that has begun */
 	size_t partial_len;
+	size_t partial_size;
 	int partial_opcode; /* 0 while none has begun */
 	int fragments;
 };

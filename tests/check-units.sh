@@ -33,7 +33,7 @@ if grep -n '@[a-z_]*@' "$units"/*.service "$units"/*.d/*.conf \
 	echo 'these have been left unfilled' >&2
 	bad=1
 fi
-for script in "${top_srcdir:-..}/$units/systemd-stop" contrib/openrc/holdfast; do
+for script in "${top_srcdir:-..}/$units"/systemd-s* contrib/openrc/holdfast; do
 	sh -n "$script" || bad=1
 done
 exit $bad

@@ -297,7 +297,6 @@ uint32_t gate_name(const struct gate *gate);
 struct gate_info {
 	uint32_t number, name, pool, version;
 	uint32_t connections;
-	pid_t pid;		/* 0: not known */
 };
 
 /* The one with the next number after "after"; false if there is none. */

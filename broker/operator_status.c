@@ -2,6 +2,8 @@
 /* How the server is, in rows. */
 #include "config.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -67,6 +69,52 @@ say_states(struct operator *op)
 }
 
 static bool
+say_supervisor(struct operator *op)
+{
+	struct fields_BC_ROLE role = {
+		.request = op->request,
+		.name = span_str("holdfastd"),
+	};
+
+	if (op->broker->superior == NULL)
+		return false;
+	role.pid = (uint32_t)chan_peer_pid(op->broker->superior);
+	role.has_pid = role.pid != 0;
+	operator_say(op, MSG_BC_ROLE, &role);
+	return false;
+}
+
+/* Whom a descriptor of a process is for, see pidfd_open(2); or 0. */
+static pid_t
+pid_of(int pidfd)
+{
+	char path[64], line[128];
+	pid_t pid = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
+	file = fopen(path, "re");
+	if (file == NULL)
+		return 0;
+	while (fgets(line, sizeof(line), file) != NULL)
+		if (strncmp(line, "Pid:", 4) == 0)
+			pid = (pid_t)strtol(line + 4, NULL, 10);
+	fclose(file);
+	return pid < 0 ? 0 : pid;
+}
+
+static pid_t
+gateway_pid(const struct broker *broker, uint32_t number)
+{
+	const struct keep_gateway *gateway;
+
+	TAILQ_FOREACH(gateway, &broker->keep.gateways, entry)
+		if (gateway->number == number)
+			return pid_of(gateway->pidfd);
+	return 0;
+}
+
+static bool
 say_broker(struct operator *op)
 {
 	struct fields_BC_ROLE role = {
@@ -103,8 +151,8 @@ say_gateways(struct operator *op)
 	op->place = info.number;
 	role.gateway = info.name;
 	role.pool = info.pool;
-	role.has_pid = info.pid != 0;
-	role.pid = (uint32_t)info.pid;
+	role.pid = (uint32_t)gateway_pid(op->broker, info.name);
+	role.has_pid = role.pid != 0;
 	role.version = info.version;
 	role.connections = info.connections;
 	operator_say(op, MSG_BC_ROLE, &role);
@@ -179,6 +227,7 @@ say_tenant_budgets(struct operator *op)
 static bool (*const stages[])(struct operator *op) = {
 	say_status,
 	say_states,
+	say_supervisor,
 	say_broker,
 	say_gateways,
 	say_listeners,

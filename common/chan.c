@@ -455,6 +455,16 @@ chan_version(const struct chan *chan)
 	return chan->version;
 }
 
+pid_t
+chan_peer_pid(const struct chan *chan)
+{
+	struct ucred who;
+	socklen_t len = sizeof(who);
+
+	return getsockopt(chan->fd, SOL_SOCKET, SO_PEERCRED, &who,
+	    &len) == 0 ? who.pid : 0;
+}
+
 size_t
 chan_queued(const struct chan *chan)
 {

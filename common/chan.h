@@ -8,6 +8,8 @@
 #ifndef COMMON_CHAN_H
 #define COMMON_CHAN_H
 
+#include <sys/types.h>
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -89,6 +91,9 @@ uint32_t chan_version(const struct chan *chan);
 #define CHAN_QUEUE_MAX 4096
 int chan_send(struct chan *chan, uint16_t type, const void *msg,
     const int *fds, size_t nfds);
+
+/* Who made the socket (SO_PEERCRED, see unix(7)), or 0. */
+pid_t chan_peer_pid(const struct chan *chan);
 
 /* Bytes that this channel's peer made it hold: for tests and figures. */
 size_t chan_queued(const struct chan *chan);

@@ -111,12 +111,13 @@ listen_parse_unix(const char *path, struct listen_addr *addr)
 /* What an address can begin with. */
 static const struct scheme {
 	const char *name;
-	bool tls;
+	bool tls, metrics;
 	const char *(*parse)(const char *at, struct listen_addr *addr);
 } schemes[] = {
-	{ "ws://", false, listen_parse_ip },
-	{ "wss://", true, listen_parse_ip },
-	{ "unix:", false, listen_parse_unix },
+	{ "ws://", false, false, listen_parse_ip },
+	{ "wss://", true, false, listen_parse_ip },
+	{ "metrics://", false, true, listen_parse_ip },
+	{ "unix:", false, false, listen_parse_unix },
 };
 
 const char *
@@ -133,6 +134,7 @@ listen_parse(const char *url, struct listen_addr *addr)
 		if (refused != NULL)
 			return refused;
 		addr->tls = schemes[i].tls;
+		addr->metrics = schemes[i].metrics;
 		addr->mode = LISTEN_MODE;
 		addr->owner = (uid_t)-1;
 		addr->group = (gid_t)-1;
@@ -147,7 +149,8 @@ listen_format(const struct listen_addr *addr, char url[LISTEN_URL_SIZE])
 	const struct sockaddr_in6 *sin6 = (const void *)&addr->ss;
 	const struct sockaddr_in *sin = (const void *)&addr->ss;
 	const struct sockaddr_un *sun = (const void *)&addr->ss;
-	const char *scheme = addr->tls ? "wss" : "ws";
+	const char *scheme = addr->metrics ? "metrics" :
+	    addr->tls ? "wss" : "ws";
 	char host[INET6_ADDRSTRLEN];
 
 	if (addr->ss.ss_family == AF_UNIX) {

@@ -22,6 +22,7 @@ struct listen_addr {
 	struct sockaddr_storage ss;
 	socklen_t len;
 	bool tls;		/* wss */
+	bool metrics;		/* for those who scrape, see holdfast-metrics(5) */
 	/* Of a socket in the file system; -1: as it comes. */
 	mode_t mode;
 	uid_t owner;

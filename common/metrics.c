@@ -13,8 +13,8 @@
 /* The longest line: a name, its labels with a tenant's name, a number. */
 #define LINE_SIZE 512
 
-static const struct metric_family families[FAMILY_COUNT] = {
-#define F(id, text, t, u, o, h) [FAMILY_##id] = { \
+static const struct metric_family families[METRIC_FAMILY_COUNT] = {
+#define F(id, text, t, u, o, h) [METRIC_FAMILY_##id] = { \
 	.name = text, .help = h, .type = METRIC_##t, .unit = METRIC_##u, \
 	.owner = METRIC_OF_##o },
 	METRIC_FAMILIES(F)
@@ -22,13 +22,13 @@ static const struct metric_family families[FAMILY_COUNT] = {
 };
 
 static const struct metric table[] = {
-#define S(id, n, f, l) { .family = &families[FAMILY_##f], .suffix = "", \
+#define S(id, n, f, l) { .family = &families[METRIC_FAMILY_##f], .suffix = "", \
 	.labels = l, .number = n },
-#define B(id, bound, n, f, text) { .family = &families[FAMILY_##f], \
+#define B(id, bound, n, f, text) { .family = &families[METRIC_FAMILY_##f], \
 	.suffix = "_bucket", .labels = "le=\"" text "\"", .number = n, \
 	.totals = METRIC_##id##_##bound == METRIC_##id##_INF },
 #define H(id, n, f) METRIC_BOUNDS(B, id, n, f) \
-	{ .family = &families[FAMILY_##f], .suffix = "_sum", .labels = "", \
+	{ .family = &families[METRIC_FAMILY_##f], .suffix = "_sum", .labels = "", \
 	    .number = n + METRIC_BOUNDS_COUNT, .scaled = true },
 	METRIC_NUMBERS(S, H)
 #undef S
@@ -53,7 +53,7 @@ metrics_table(size_t *count)
 const struct metric_family *
 metrics_families(size_t *count)
 {
-	*count = FAMILY_COUNT;
+	*count = METRIC_FAMILY_COUNT;
 	return families;
 }
 

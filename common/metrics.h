@@ -221,10 +221,10 @@ enum metric_owner {
 	S(UPGRADES_FAILED, 197, UPGRADES, "result=\"failed\"")
 
 enum metric_family_id {
-#define F(name, text, type, unit, owner, help) FAMILY_##name,
+#define F(name, text, type, unit, owner, help) METRIC_FAMILY_##name,
 	METRIC_FAMILIES(F)
 #undef F
-	FAMILY_COUNT
+	METRIC_FAMILY_COUNT
 };
 
 enum metric_number {

@@ -170,6 +170,7 @@ call_handle(struct conn *c, bool text, void *bytes, size_t len)
 {
 	struct rpc_message msg;
 
+	metrics_add(METRIC_REQUESTS, 1);
 	rpc_parse(c->gw->parser, bytes, len, text, &msg);
 	switch (msg.kind) {
 	case RPC_MALFORMED:

@@ -162,6 +162,7 @@ conn_lost(struct conn *c)
 	conn_settle(c);
 	conn_weigh(c);
 	conns_remove(c);
+	meter_touch(&c->gw->meter);
 	listeners_room(c->gw->listeners);
 }
 

@@ -210,6 +210,7 @@ conn_read(struct conn *c)
 		conn_lost(c);
 		return false;
 	}
+	gateway_count(c->gw, METRIC_CLIENT_IN, (uint64_t)n);
 	if (c->pinged) {
 		c->pinged = false;
 		c->ping_at = clock_add(c->ping_at, c->gw->config.ping_ms);
@@ -273,9 +274,14 @@ conn_write_cb(int fd, short what, void *arg)
 static bool
 conn_write(struct conn *c)
 {
+	size_t before = c->out.len;
+	enum transport_wrote wrote;
+
 	if (c->blocked)
 		return false;
-	switch (c->io->write(c)) {
+	wrote = c->io->write(c);
+	gateway_count(c->gw, METRIC_CLIENT_OUT, before - c->out.len);
+	switch (wrote) {
 	case TRANSPORT_ALL:
 		return true;
 	case TRANSPORT_FULL:

@@ -10,7 +10,37 @@
 #include "gateway/crowd.h"
 #include "gateway/gateway.h"
 #include "gateway/rpc.h"
+#include "gateway/scrape.h"
 #include "gateway/ws.h"
+
+static void
+collect(void *arg)
+{
+	struct gateway *gw = arg;
+	uint64_t unsent = 0;
+	struct conn *c;
+
+	TAILQ_FOREACH(c, &gw->conns, entry)
+		unsent += conn_unwritten(c);
+	metrics_set(METRIC_CONNECTIONS, gw->nconns);
+	metrics_set(METRIC_UNSENT, unsent);
+	metrics_set(METRIC_HELD, gw->held);
+}
+
+static bool
+tell(void *arg, struct span counts)
+{
+	struct gateway *gw = arg;
+
+	return upstream_tell(gw->upstream, counts);
+}
+
+static const struct meter_ops meter_ops = {
+	.role = ROLE_GATEWAY,
+	.lag = METRIC_GATEWAY_LAG,
+	.collect = collect,
+	.tell = tell,
+};
 
 static void
 bury_cb(evutil_socket_t fd, short what, void *arg)
@@ -45,10 +75,12 @@ gateway_init(struct gateway *gw, struct event_base *base,
 	gw->parser = rpc_parser_new();
 	gw->upstream = upstream_new(gw);
 	gw->listeners = listeners_new(gw);
+	gw->scrapes = scrapes_new(gw);
 	gw->crowd = crowd_new();
 	gw->ev_bury = event_new(base, -1, 0, bury_cb, gw);
 	gw->ev_stop = event_new(base, -1, 0, stop_cb, gw);
-	if (gw->parser == NULL || gw->upstream == NULL ||
+	if (meter_init(&gw->meter, base, &meter_ops, gw) == -1 ||
+	    gw->scrapes == NULL || gw->parser == NULL || gw->upstream == NULL ||
 	    gw->listeners == NULL || gw->crowd == NULL || gw->ev_bury == NULL ||
 	    gw->ev_stop == NULL) {
 		gateway_clear(gw);
@@ -71,6 +103,10 @@ void
 gateway_clear(struct gateway *gw)
 {
 	drop_all(gw);
+	if (gw->upstream != NULL)
+		meter_flush(&gw->meter);
+	meter_clear(&gw->meter);
+	scrapes_free(gw->scrapes);
 	sup_free(gw->sup);
 	listeners_free(gw->listeners);
 	crowd_free(gw->crowd);

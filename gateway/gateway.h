@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "common/ident.h"
+#include "common/meter.h"
 #include "common/proto.h"
 #include "common/proxies.h"
 #include "gateway/outq.h"
@@ -28,6 +29,7 @@ struct lead;
 struct listener;
 struct listeners;
 struct relay;
+struct scrapes;
 struct rpc_id;
 struct rpc_parser;
 struct sockaddr;
@@ -76,6 +78,8 @@ struct gateway {
 	struct crowd *crowd;
 	struct upstream *upstream;
 	struct sup *sup;
+	struct scrapes *scrapes;
+	struct meter meter;
 
 	struct conn_list conns;
 	struct conn_sessions sessions;	/* those attached */
@@ -148,6 +152,14 @@ struct conn {
 	TAILQ_ENTRY(conn) entry;
 	RB_ENTRY(conn) by_session;
 };
+
+/* Count, and see that it is told. */
+static inline void
+gateway_count(struct gateway *gw, enum metric_number number, uint64_t n)
+{
+	metrics_add(number, n);
+	meter_touch(&gw->meter);
+}
 
 /* gateway.c: the whole, without a process around it. */
 int gateway_init(struct gateway *gw, struct event_base *base,
@@ -309,6 +321,10 @@ struct upstream *upstream_new(struct gateway *gw);
 void upstream_free(struct upstream *u);
 void upstream_connect(struct upstream *u, int fd);
 bool upstream_ready(const struct upstream *u);
+/* Ask what is counted; 0, or -1: there is no broker. */
+int upstream_scrape(struct upstream *u, uint64_t number, bool full);
+/* Tell what was; whether that could be. */
+bool upstream_tell(struct upstream *u, struct span counts);
 void upstream_admit(struct upstream *u, struct conn *c);
 void upstream_attach(struct upstream *u, struct conn *c);
 void upstream_detach(struct upstream *u, const struct conn *c);

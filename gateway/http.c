@@ -152,6 +152,8 @@ take_connection(struct http_head *head, struct http_span value)
 {
 	if (list_has(value, "upgrade"))
 		head->connection_upgrade = true;
+	if (list_has(value, "close"))
+		head->connection_close = true;
 	return 0;
 }
 

@@ -60,6 +60,7 @@ struct http_head {
 	struct http_span version; /* Sec-WebSocket-Version */
 	bool key_valid;		/* it stands for 16 bytes */
 	bool connection_upgrade; /* Connection has the token upgrade */
+	bool connection_close;	/* and this: the token close */
 	bool upgrade;		/* there is an Upgrade header */
 	bool upgrade_websocket;	/* and it has the token websocket */
 	bool version_13;	/* and that is 13 */

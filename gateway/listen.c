@@ -27,6 +27,7 @@
 #include "gateway/gateway.h"
 #include "gateway/http.h"
 #include "gateway/peers.h"
+#include "gateway/scrape.h"
 #include "gateway/tls.h"
 
 /* Connections taken before others get a turn. */
@@ -45,6 +46,7 @@
 #define SEND_BUFFER (192 * 1024)
 
 #define SECURE "wss://"
+#define METRICS "metrics://"
 
 /* One in so many connections may be of this host and not let in yet. */
 #define LOCAL_SHARE 4
@@ -58,6 +60,7 @@ struct listener {
 	char **origins;		/* NULL at the end, or NULL */
 	struct peers *peers;	/* who may speak for others */
 	bool secure;		/* speaks TLS */
+	bool metrics;		/* see scrape.h */
 	struct tls_context *tls; /* NULL: cannot yet */
 };
 
@@ -289,10 +292,16 @@ welcome(struct listeners *l, const struct listener *one,
 	enum peers_trust trust = peers_trust(one->peers, from, fd);
 	struct crowd_source *source = NULL;
 
+	if (one->metrics) {
+		scrapes_accept(l->gw->scrapes, fd);
+		return;
+	}
+	gateway_count(l->gw, METRIC_ACCEPTED, 1);
 	if (config->per_address > 0) {
 		source = crowd_enter(l->gw->crowd, from,
 		    most_of(config, from, trust == PEERS_PROXY));
 		if (source == NULL) {
+			gateway_count(l->gw, METRIC_TURNED_AWAY, 1);
 			turn_away(one, fd);
 			close(fd);
 			return;
@@ -411,6 +420,7 @@ listener_new(struct listeners *l, const struct fields_SG_LISTENER *m, int fd)
 		return NULL;
 	}
 	one->secure = strncmp(one->name, SECURE, strlen(SECURE)) == 0;
+	one->metrics = strncmp(one->name, METRICS, strlen(METRICS)) == 0;
 	return one;
 }
 

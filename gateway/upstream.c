@@ -13,6 +13,7 @@
 #include "common/chan.h"
 #include "common/log.h"
 #include "gateway/gateway.h"
+#include "gateway/scrape.h"
 
 #define TEXT_SIZE 512
 
@@ -54,6 +55,24 @@ bool
 upstream_ready(const struct upstream *u)
 {
 	return u->up;
+}
+
+int
+upstream_scrape(struct upstream *u, uint64_t number, bool full)
+{
+	struct fields_GB_SCRAPE scrape = { .scrape = number, .full = full };
+
+	return u->up ? chan_send(u->chan, MSG_GB_SCRAPE, &scrape, NULL, 0) :
+	    -1;
+}
+
+bool
+upstream_tell(struct upstream *u, struct span items)
+{
+	struct fields_COUNTS counts = { .counts = items };
+
+	return u->up && chan_send(u->chan, MSG_GB_COUNTS, &counts, NULL,
+	    0) == 0;
 }
 
 void
@@ -154,6 +173,7 @@ on_hello(void *arg, const union proto_any *msg, struct chan_fds *fds)
 	chan_set_phase(u->chan, PHASE_UP);
 	u->up = true;
 	u->epoch++;
+	meter_reset(&u->gw->meter);
 	TAILQ_FOREACH_SAFE(c, &u->gw->conns, entry, next) {
 		if (c->state == CONN_ADMITTING)
 			upstream_admit(u, c);
@@ -276,6 +296,15 @@ on_trace(void *arg, const union proto_any *msg, struct chan_fds *fds)
 		(void)log_trace((const char *)topic.p, topic.len);
 }
 
+static void
+on_samples(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	struct upstream *u = arg;
+
+	(void)fds;
+	scrapes_take(u->gw->scrapes, &msg->BG_SAMPLES);
+}
+
 static const struct chan_handler handlers[] = {
 	{ MSG_BG_HELLO, on_hello },
 	{ MSG_BG_ADMITTED, on_admitted },
@@ -285,6 +314,7 @@ static const struct chan_handler handlers[] = {
 	{ MSG_BG_PROBE, on_probe },
 	{ MSG_BG_GONE, on_gone },
 	{ MSG_BG_TRACE, on_trace },
+	{ MSG_BG_SAMPLES, on_samples },
 };
 
 /* Those attached go on without it; the supervisor will send another. */
@@ -299,6 +329,7 @@ lost(void *arg, const char *why)
 		log_warnx("the broker is lost: %s", why == NULL ?
 		    "it closed the channel" : why);
 	disconnect(u);
+	scrapes_fail(u->gw->scrapes);
 }
 
 static const struct chan_ops ops = {

@@ -81,6 +81,7 @@ struct host_listener {
 /* Gateways that serve the same listeners; the first is everybody's. */
 struct host_pool {
 	unsigned int gateways;
+	int metrics;		/* for those who scrape, and nobody else */
 	int drop;		/* they become the following (we are root) */
 	uid_t uid;
 	gid_t gid;

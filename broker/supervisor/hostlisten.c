@@ -19,6 +19,7 @@ struct making {
 	struct host_listener *listener;
 	size_t number;		/* in the file */
 	int known;		/* its address is understood */
+	int metrics;		/* it is for those who scrape */
 };
 
 static const struct {
@@ -35,7 +36,7 @@ static const char *
 at(const struct making *m, const char *key, char *path)
 {
 	if (m->keys == NULL)
-		return host_path(path, "listen");
+		return host_path(path, m->metrics ? "metrics" : "listen");
 	return host_path(path, "listeners[%zu].%s", m->number, key);
 }
 
@@ -48,6 +49,10 @@ take_address(struct making *m, const char *url)
 	char path[HOST_PATH_SIZE];
 	size_t i;
 
+	if (m->metrics && (refused != NULL || !addr->metrics))
+		refused = "must look like metrics://IP:PORT";
+	else if (refused == NULL && addr->metrics && !m->metrics)
+		refused = "goes with \"metrics\"";
 	at(m, "address", path);
 	if (refused != NULL) {
 		host_wrong(m->c, path, "\"%.80s\" %s", url, refused);
@@ -364,15 +369,43 @@ take_listener(struct host_check *c, size_t number,
 	take_pool(&m);
 }
 
+/* Nobody is let in there, and gateways of their own look after them. */
+static void
+take_metrics(struct host_check *c, size_t number, const char *url)
+{
+	struct host *host = c->host;
+	struct making m = {
+		.c = c,
+		.listener = &host->listeners[number],
+		.number = number,
+		.metrics = 1,
+	};
+
+	m.listener->certs = (struct certs)CERTS_NONE;
+	m.listener->pool_gateways = CONF_UNSET;
+	m.listener->pool_uid = (uid_t)-1;
+	m.listener->tenants = xcalloc(1, sizeof(uint64_t));
+	take_address(&m, url);
+	if (host->npools == 0 || !host->pools[host->npools - 1].metrics) {
+		host->pools = xreallocarray(host->pools, host->npools + 1,
+		    sizeof(*host->pools));
+		host->pools[host->npools] = host->pools[0];
+		host->pools[host->npools].gateways = 1;
+		host->pools[host->npools++].metrics = 1;
+	}
+	m.listener->pool = (unsigned int)host->npools - 1;
+}
+
 void
 host_take_listeners(struct host_check *c)
 {
 	const struct host_listener_keys *rows = c->o->listeners.rows;
 	const struct options *o = c->o;
 	struct host *host = c->host;
-	size_t i, count;
+	size_t i, count, all;
 
 	count = o->listeners.count > 0 ? o->listeners.count : o->listen.count;
+	all = count + o->metrics.count;
 	if ((o->tls_certificate == NULL) != (o->tls_key == NULL))
 		host_wrong(c, o->tls_key == NULL ? "tls-certificate" :
 		    "tls-key", "goes with the other of the two");
@@ -383,17 +416,21 @@ host_take_listeners(struct host_check *c)
 		    "listen", "needs at least one address");
 		return;
 	}
-	if (count > LISTENERS_MAX) {
-		host_wrong(c, "listeners", "are %zu, at most %d can be", count,
+	if (all > LISTENERS_MAX) {
+		host_wrong(c, "listeners", "are %zu, at most %d can be", all,
 		    LISTENERS_MAX);
 		return;
 	}
-	host->listeners = xcalloc(count, sizeof(*host->listeners));
+	host->listeners = xcalloc(all, sizeof(*host->listeners));
 	for (i = 0; i < count; i++) {
 		host->nlisteners = i + 1;
 		if (o->listeners.count > 0)
 			take_listener(c, i, &rows[i], rows[i].address);
 		else
 			take_listener(c, i, NULL, o->listen.items[i]);
+	}
+	for (i = 0; i < o->metrics.count; i++) {
+		host->nlisteners = count + i + 1;
+		take_metrics(c, count + i, o->metrics.items[i]);
 	}
 }

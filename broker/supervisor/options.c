@@ -18,6 +18,9 @@
 #define OPTIONS_HOUR_MS (60ULL * 60 * 1000)
 
 static const char *const options_auth_words[] = { "peer-uid", "none", NULL };
+static const char *const options_format_words[] = {
+	"text", "logfmt", "json", NULL
+};
 static const char *const options_log_words[] = { "stderr", "syslog", NULL };
 
 /* The first cannot be typed: it is what there is without the option. */
@@ -33,6 +36,10 @@ const struct conf_key options_keys[] = {
 	    .help = "Accept clients here: ws://IP:PORT, wss://IP:PORT or "
 	    "unix:/PATH; may\nbe given several times. Port 0 picks a free "
 	    "one; IPv6 goes in\nbrackets (default " OPTIONS_LISTEN ")." },
+	{ .name = "metrics", .type = CONF_LIST, AT(metrics),
+	    .value = "ADDRESS",
+	    .help = "Answer those who scrape here: metrics://IP:PORT; may be "
+	    "given several\ntimes. See holdfast-metrics(5)." },
 	{ .name = "tls-certificate", .type = CONF_STRING,
 	    AT(tls_certificate), .value = "FILE",
 	    .help = "The certificates of wss:// addresses in PEM, their own "
@@ -174,6 +181,10 @@ const struct conf_key options_keys[] = {
 	    .words = options_log_words, .preset = "stderr",
 	    .value = "stderr|syslog",
 	    .help = "Where messages go; --debug wins." },
+	{ .name = "log-format", .type = CONF_WORD, AT(log_format),
+	    .words = options_format_words, .preset = "text",
+	    .value = "text|logfmt|json",
+	    .help = "What messages look like." },
 	{ .name = "check", .letter = 'n', .type = CONF_FLAG,
 	    .flags = CONF_ARGS_ONLY, AT(check),
 	    .help = "Only check the options and the file; serve nothing." },

@@ -32,6 +32,7 @@ enum options_log {
 
 struct options {
 	struct conf_list listen;
+	struct conf_list metrics;
 	uint64_t gateways;		/* 0 until options_finish() */
 	int auth;			/* enum options_auth */
 	int ws_auth;			/* enum options_ws_auth */
@@ -65,6 +66,7 @@ struct options {
 	char *audit_file;		/* NULL: as the file says */
 	char *config;			/* NULL: none */
 	int log;			/* enum options_log */
+	int log_format;			/* enum log_format */
 	int check;
 	int protocol;
 	int debug;

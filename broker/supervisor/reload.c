@@ -24,6 +24,7 @@ static const char *const at_any_time[] = {
 	"ws-max-clock-skew-seconds", "tls-certificate", "tls-key",
 	"detach-ttl-ms", "max-detach-ttl-ms", "retention-ms", "retain-bytes",
 	"hold-ms", "max-processes", "stop-grace-ms", "listen", "listeners",
+	"metrics",
 	"tenants", "limits", "signed-tokens", "cgroup-root",
 	"require-cgroups", "audit", "check", "help", "version", NULL
 };
@@ -66,7 +67,8 @@ is_same(const struct host_listener *new, const struct host_listener *old,
 {
 	struct listen_addr any = old->addr;
 
-	if (new->addr.tls != old->addr.tls)
+	if (new->addr.tls != old->addr.tls ||
+	    new->addr.metrics != old->addr.metrics)
 		return 0;
 	if (host_same_address(&new->addr, &old->addr))
 		return 1;

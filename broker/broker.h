@@ -56,6 +56,7 @@ struct settings {
 	char *runner_path;
 	uint32_t max_sessions;
 	uint32_t log_level;
+	uint32_t log_format;	/* see common/logline.h */
 	bool syslog;
 };
 

@@ -355,6 +355,8 @@ send_config(struct run *run)
 		.max_processes = host->max_processes,
 		.shell_path = span_str(session->tenant->shell_path),
 		.log_level = settings->log_level,
+		.log_format = settings->log_format,
+		.has_log_format = true,
 		.syslog = settings->syslog,
 		.has_syslog = true,
 		.report = trail_report(session->broker),

@@ -32,6 +32,7 @@ settings_take(struct settings *settings,
 	settings->runner_path = xstrdup(path);
 	settings->max_sessions = config->max_sessions;
 	settings->log_level = config->log_level;
+	settings->log_format = config->log_format;
 	settings->syslog = config->syslog;
 	return NULL;
 }

@@ -40,6 +40,7 @@ set_log(const struct fields_SB_CONFIG *config)
 	char name[64];
 
 	log_init("holdfast-broker", config->log_level, config->syslog);
+	log_set_format(config->log_format);
 	while (proto_list_next(&topics, &topic))
 		if (span_to_str(topic, name, sizeof(name)) == 0)
 			log_topic(xstrdup(name));

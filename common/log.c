@@ -2,14 +2,19 @@
 /* Logging to stderr or the system's log. */
 #include "config.h"
 
+#include <sys/stat.h>
+
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/logsock.h"
 
@@ -30,6 +35,8 @@ static const struct {
 static const char *log_name = "holdfast";
 static enum log_level log_level = LOG_LEVEL_INFO;
 static int log_to_syslog;
+static uint32_t log_format;
+static struct lograte log_rate;
 static const char *log_topics[LOG_TOPICS];
 static size_t log_ntopics;
 static char log_traces[LOG_TRACES][LOG_TRACE_SIZE];
@@ -45,6 +52,26 @@ log_init(const char *name, enum log_level level, int use_syslog)
 	if (use_syslog && !log_to_syslog)
 		(void)logsock_open(_PATH_LOG);
 	log_to_syslog = use_syslog;
+}
+
+void
+log_set_format(uint32_t format)
+{
+	log_format = format;
+}
+
+uint32_t
+log_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	char here[64];
+	struct stat st;
+
+	if (stream == NULL || fstat(STDERR_FILENO, &st) == -1)
+		return 0;
+	snprintf(here, sizeof(here), "%ju:%ju", (uintmax_t)st.st_dev,
+	    (uintmax_t)st.st_ino);
+	return strcmp(stream, here) == 0 ? LOG_JOURNAL : 0;
 }
 
 void
@@ -94,39 +121,77 @@ log_topic_wanted(const char *topic)
 }
 
 static void
-log_emit(enum log_level level, const char *text)
+log_emit(enum log_level level, const char *topic, const char *msg,
+    const struct logline_pair *pairs, size_t npairs)
 {
-	char line[LOG_LINE_SIZE + 64];
-	int n;
+	struct logline line = {
+		.wall_ms = clock_wall_ms(),
+		.process = log_name,
+		.pid = (int)getpid(),
+		.level = levels[level].word,
+		.priority = levels[level].priority,
+		.topic = topic,
+		.msg = msg,
+		.pairs = pairs,
+		.npairs = npairs,
+	};
+	char text[LOGLINE_SIZE];
+	size_t len;
 
-	if (log_hook != NULL) {
-		log_hook(level, text);
-		return;
+	if (log_hook != NULL || (log_to_syslog &&
+	    (log_format & LOG_FORMAT_MASK) == LOG_FORMAT_TEXT)) {
+		logline_text(text, &line);
+		if (log_hook != NULL) {
+			log_hook(level, text);
+			return;
+		}
+		if (logsock_send(LOG_DAEMON | line.priority, log_name,
+		    text) == 0)
+			return;
 	}
-	if (log_to_syslog && logsock_send(LOG_DAEMON |
-	    levels[level].priority, log_name, text) == 0)
-		return;
-	n = snprintf(line, sizeof(line), "%s[%d]: %s: %s\n", log_name,
-	    (int)getpid(), levels[level].word, text);
-	if (n > 0) {
-		if ((size_t)n >= sizeof(line))
-			n = sizeof(line) - 1;
-		/* One write a line: several processes share this stderr. */
-		(void)!write(STDERR_FILENO, line, (size_t)n);
+	len = logline_format(text, log_format, &line);
+	if (log_to_syslog) {
+		text[len - 1] = '\0';
+		if (logsock_send(LOG_DAEMON | line.priority, log_name,
+		    text) == 0)
+			return;
+		text[len - 1] = '\n';
 	}
+	/* One write a line: several processes share this stderr. */
+	(void)!write(STDERR_FILENO, text, len);
 }
 
-/* What others chose may be in it: no line of theirs, nothing for a terminal. */
+/* What was left out is told before what follows it. */
 static void
-log_tame(char *text)
+log_tell_left_out(uint64_t now)
 {
-	for (; *text != '\0'; text++)
-		if ((unsigned char)*text < 0x20 || *text == 0x7f)
-			*text = '?';
+	char text[LOG_LINE_SIZE];
+	const char *place;
+	uint64_t count;
+
+	while ((count = lograte_left_out(&log_rate, now, &place)) > 0) {
+		snprintf(text, sizeof(text), "%llu like this suppressed: %s",
+		    (unsigned long long)count, place);
+		log_emit(LOG_LEVEL_WARN, NULL, text, NULL, 0);
+	}
 }
 
-static void __attribute__((format(printf, 3, 0)))
-log_vput(enum log_level level, int error, const char *fmt, va_list ap)
+/* Debug messages were asked for; the last words of a process are few. */
+static bool
+log_may(enum log_level level, const char *place)
+{
+	uint64_t now;
+
+	if (level == LOG_LEVEL_ERROR || level == LOG_LEVEL_DEBUG)
+		return true;
+	now = clock_ms();
+	log_tell_left_out(now);
+	return lograte_take(&log_rate, place, now);
+}
+
+static void __attribute__((format(printf, 4, 0)))
+log_vput(enum log_level level, const char *topic, int error, const char *fmt,
+    va_list ap)
 {
 	char text[LOG_LINE_SIZE];
 	size_t used;
@@ -139,16 +204,15 @@ log_vput(enum log_level level, int error, const char *fmt, va_list ap)
 	if (error != 0)
 		snprintf(text + used, sizeof(text) - used, ": %s",
 		    strerror(error));
-	log_tame(text);
-	log_emit(level, text);
+	log_emit(level, topic, text, NULL, 0);
 	errno = saved;
 }
 
 static void __attribute__((format(printf, 3, 0)))
 log_vwrite(enum log_level level, int error, const char *fmt, va_list ap)
 {
-	if (level <= log_level)
-		log_vput(level, error, fmt, ap);
+	if (level <= log_level && log_may(level, fmt))
+		log_vput(level, NULL, error, fmt, ap);
 }
 
 void
@@ -213,8 +277,31 @@ log_debug(const char *topic, const char *fmt, ...)
 	if (!log_topic_wanted(topic))
 		return;
 	va_start(ap, fmt);
-	log_vput(LOG_LEVEL_DEBUG, 0, fmt, ap);
+	log_vput(LOG_LEVEL_DEBUG, topic, 0, fmt, ap);
 	va_end(ap);
+}
+
+void
+log_event(enum log_level level, const char *topic, const char *msg, ...)
+{
+	struct logline_pair pairs[LOGLINE_PAIRS];
+	int saved = errno;
+	size_t n = 0;
+	va_list ap;
+
+	if (level == LOG_LEVEL_DEBUG ? !log_topic_wanted(topic) :
+	    level > log_level || !log_may(level, msg))
+		return;
+	va_start(ap, msg);
+	while (n < LOGLINE_PAIRS &&
+	    (pairs[n].key = va_arg(ap, const char *)) != NULL) {
+		pairs[n].value = va_arg(ap, const char *);
+		if (pairs[n].value != NULL)
+			n++;
+	}
+	va_end(ap);
+	log_emit(level, topic, msg, pairs, n);
+	errno = saved;
 }
 
 const char *

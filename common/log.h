@@ -8,6 +8,9 @@
 
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
+
+#include "common/logline.h"
 
 enum log_level {
 	LOG_LEVEL_ERROR,
@@ -28,6 +31,13 @@ enum log_level {
 void log_init(const char *name, enum log_level level, int syslog);
 
 /*
+ * What lines look like from now on, see logline.h; and LOG_JOURNAL if standard
+ * error is the journal (JOURNAL_STREAM, systemd.exec(5)), else 0.
+ */
+void log_set_format(uint32_t format);
+uint32_t log_journal(void);
+
+/*
  * Switch a topic of log_debug() on; topics are listed in holdfastd(8).  At
  * LOG_LEVEL_DEBUG with no topic switched on, every topic is shown.  At most
  * 16; more are ignored.  "topic" is kept, not copied.
@@ -44,6 +54,10 @@ int log_trace(const char *topic, size_t len);
 void log_trace_clear(void);
 
 /*
+ * Messages below an error and above debugging are bounded for each "fmt":
+ * LOGRATE_BURST at once, LOGRATE_PER_SECOND from then on; how many were left
+ * out is told later.
+ *
  * The plain forms add ": " and strerror(errno); the x forms do not.  fatal
  * forms exit with status 1.  log_debug's first argument is the topic.
  */
@@ -56,6 +70,14 @@ void log_warnx(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *topic, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+
+/*
+ * An event, with pairs of a key and a value (both strings; a NULL value leaves
+ * the pair out) until a NULL key.  "msg" is constant, keys are words; values
+ * may be anything and are quoted.  At LOG_LEVEL_DEBUG the topic decides.
+ */
+void log_event(enum log_level level, const char *topic, const char *msg, ...)
+    __attribute__((sentinel));
 
 /*
  * Copy "len" bytes of "text" to "out" so that they can be logged: what is

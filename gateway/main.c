@@ -62,6 +62,7 @@ take_log(const struct fields_SG_CONFIG *m)
 	log_init(xasprintf("holdfast-gateway[%u]", m->gateway),
 	    m->log_level > LOG_LEVEL_DEBUG ? LOG_LEVEL_DEBUG : m->log_level,
 	    m->syslog);
+	log_set_format(m->log_format);
 	for (i = 0; i < TOPICS_MAX && proto_list_next(&topics, &topic); i++)
 		log_topic(string_of(topic));
 }

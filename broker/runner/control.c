@@ -61,6 +61,7 @@ control_on_config(void *arg, const union proto_any *msg,
 		control_refuse(runner, config);
 	log_init("holdfast-runner", (enum log_level)config->log_level,
 	    config->syslog);
+	log_set_format(config->log_format);
 	chan_set_version(runner->broker, config->version);
 	runner->retention_ms = config->retention_ms;
 	runner->hold_ms = config->hold_ms;

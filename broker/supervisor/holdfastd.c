@@ -59,6 +59,7 @@ set_log(const struct options *o)
 
 	log_init("holdfastd", o->debug || o->verbose || o->trace.count > 0 ?
 	    LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, options_syslog(o));
+	log_set_format((uint32_t)o->log_format | log_journal());
 	for (i = 0; i < o->trace.count; i++)
 		log_topic(o->trace.items[i]);
 }

@@ -96,6 +96,8 @@ supervise_configure_broker(const struct supervise_plan *plan,
 		.has_topics = o->trace.count > 0,
 		.syslog = options_syslog(o),
 		.has_syslog = true,
+		.log_format = (uint32_t)o->log_format | log_journal(),
+		.has_log_format = true,
 	};
 
 	chan_send(chan, MSG_SB_CONFIG, &config, NULL, 0);
@@ -263,6 +265,8 @@ supervise_configure_gateway(const struct supervise_plan *plan,
 		.has_topics = o->trace.count > 0,
 		.syslog = options_syslog(o),
 		.has_syslog = true,
+		.log_format = (uint32_t)o->log_format | log_journal(),
+		.has_log_format = true,
 		.uid = pool->uid,
 		.has_uid = pool->drop,
 		.gid = pool->gid,

@@ -111,7 +111,7 @@ enum metric_owner {
 	F(SPILLED, "holdfast_output_spilled_bytes", GAUGE, BYTES, TENANT, \
 	    "Output kept in files.") \
 	F(EVICTED, "holdfast_output_evicted_bytes_total", COUNTER, BYTES, \
-	    TENANT, "Output that gave way before anybody had taken it.") \
+	    TENANT, "Output that was kept and gave way to newer.") \
 	F(GAPS, "holdfast_output_gaps_total", COUNTER, PLAIN, TENANT, \
 	    "Gaps in output that clients were told of.") \
 	F(UNACKED, "holdfast_output_unacknowledged_bytes", GAUGE, BYTES, \

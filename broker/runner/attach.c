@@ -220,6 +220,7 @@ attach_on_ack(struct attach *attach, uint64_t total)
 	if (total < attach->acked || total > attach->sent)
 		return -1;
 	attach->acked = total;
+	meter_touch(&attach->runner->meter);
 	while (attach->unacked_count > 0 &&
 	    unacked_at(attach, 0)->total <= total)
 		unacked_pop(attach);

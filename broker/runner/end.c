@@ -45,6 +45,7 @@ end_done(struct runner *runner)
 		list_newest(runner, &w, &ended.omitted);
 		ended.processes = (struct span){ w.p, w.len };
 		ended.has_omitted = ended.omitted > 0;
+		meter_flush(&runner->meter);
 		chan_send(runner->broker, MSG_RB_ENDED, &ended, NULL, 0);
 	}
 	writer_clear(&w);

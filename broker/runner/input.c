@@ -53,9 +53,15 @@ input_discard(struct child *child)
 static void
 input_flush(struct child *child)
 {
+	int n;
+
 	while (queued(child) > 0) {
-		if (evbuffer_write(child->in_queue, child->in) > 0)
+		n = evbuffer_write(child->in_queue, child->in);
+		if (n > 0) {
+			runner_count(child->runner, METRIC_JOB_IN,
+			    (uint64_t)n);
 			continue;
+		}
 		if (errno == EINTR)
 			continue;
 		if (errno == EAGAIN)
@@ -83,6 +89,7 @@ input_put(struct child *child, const uint8_t *bytes, size_t len)
 			return 0;
 		}
 		n = n == -1 ? 0 : n;
+		runner_count(child->runner, METRIC_JOB_IN, (uint64_t)n);
 		if ((size_t)n == len)
 			return 0;
 	}

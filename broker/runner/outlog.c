@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "broker/runner/outlog_private.h"
+#include "common/metrics.h"
 
 #define SEGMENT_MIN 1024
 #define SEGMENT_MAX (4 * (OUTLOG_CHUNK_MAX + sizeof(struct record)))
@@ -130,6 +131,7 @@ outlog_evict(struct outlog *log, const struct record *record)
 	outlog_count_off(log, record_cost(record));
 	log->gap.chunks++;
 	log->gap.bytes += record->len;
+	metrics_add(METRIC_EVICTED, record->len);
 	losses_note(&log->losses, record->seq, record->len);
 	log->changes++;
 	segment->before += record->len;

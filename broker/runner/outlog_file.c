@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "broker/runner/outlog_private.h"
+#include "common/metrics.h"
 
 /* Writing begins early, so that there is room while it takes its time. */
 #define HIGH(cap) ((cap) - (cap) / 4)
@@ -40,6 +41,7 @@ outlog_evict_extent(struct outlog *log)
 
 	log->gap.chunks += extent->chunks;
 	log->gap.bytes += extent->bytes;
+	metrics_add(METRIC_EVICTED, extent->bytes);
 	losses_note_run(&log->losses, extent->first, extent->last,
 	    extent->bytes);
 	log->changes++;

@@ -66,6 +66,7 @@ fill_gap(const struct child *child, uint64_t after,
 	gap.has_bytes = gap.bytes != UINT64_MAX;
 	proto_record_put(&w, &proto_gap, &gap);
 	result->has_gap = true;
+	metrics_add(METRIC_GAPS, 1);
 	result->gap = (struct span){ w.p, w.len };
 }
 

@@ -65,6 +65,7 @@ report_start(struct child *child)
 		.has_argv = child->argv.len > 0,
 	};
 
+	runner_count(child->runner, METRIC_STARTS, 1);
 	if (wanted(child->runner))
 		tell(child->runner, &event, child);
 	writer_clear(&child->argv);
@@ -94,9 +95,48 @@ report_exit(const struct child *child)
 	};
 	char name[SIGNAME_SIZE];
 
+	runner_count(child->runner, child->signal != 0 ? METRIC_EXITS_SIGNAL :
+	    child->exit_code == 0 ? METRIC_EXITS_SUCCESS :
+	    METRIC_EXITS_FAILURE, 1);
 	if (!wanted(child->runner))
 		return;
 	if (event.has_signal)
 		event.signal = span_str(signame_text(child->signal, name));
 	tell(child->runner, &event, child);
 }
+
+static void
+collect(void *arg)
+{
+	const struct runner *runner = arg;
+	const struct attach *attach = runner->attach;
+	const struct child *child;
+	uint64_t running = 0;
+
+	TAILQ_FOREACH(child, &runner->children, entry)
+		running += !child->exited && child->starting == NULL;
+	metrics_set(METRIC_PROCESSES, running);
+	metrics_set(METRIC_RETAINED, outlog_pool_used());
+	metrics_set(METRIC_SPILLED, runner->spill.used);
+	metrics_set(METRIC_UNACKED, attach == NULL ? 0 :
+	    attach->sent - attach->acked);
+}
+
+static bool
+tell_counts(void *arg, struct span items)
+{
+	struct runner *runner = arg;
+	struct fields_COUNTS counts = { .counts = items };
+
+	return runner->broker != NULL &&
+	    chan_phase(runner->broker) != PHASE_START &&
+	    chan_queued(runner->broker) <= WAITING_MAX &&
+	    chan_send(runner->broker, MSG_RB_COUNTS, &counts, NULL, 0) == 0;
+}
+
+const struct meter_ops runner_meter = {
+	.role = ROLE_RUNNER,
+	.lag = METRIC_RUNNER_LAG,
+	.collect = collect,
+	.tell = tell_counts,
+};

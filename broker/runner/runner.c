@@ -74,6 +74,7 @@ runner_detach(struct runner *runner)
 	workers_detach(runner);
 	runner->attach = NULL;
 	attach_free(attach);
+	meter_touch(&runner->meter);
 	mark_all(runner);
 	hold_start(runner);
 	event_active(runner->pump, EV_TIMEOUT, 0);
@@ -193,6 +194,8 @@ runner_new(struct event_base *base, int control)
 	    runner->broker == NULL || event_add(runner->signals, NULL) == -1)
 		fatalx("cannot set up the event loop");
 	event_priority_set(runner->pump, 2);
+	if (meter_init(&runner->meter, base, &runner_meter, runner) == -1)
+		fatalx("cannot set up the event loop");
 	return runner;
 }
 
@@ -201,6 +204,7 @@ runner_free(struct runner *runner)
 {
 	struct child *child;
 
+	meter_clear(&runner->meter);
 	workers_free(runner);
 	attach_free(runner->attach);
 	runner->attach = NULL;

@@ -16,6 +16,7 @@
 #include "broker/runner/work.h"
 #include "broker/runner/writeid.h"
 #include "common/buf.h"
+#include "common/meter.h"
 #include "common/proto.h"
 
 struct chan;
@@ -267,9 +268,20 @@ struct runner {
 	enum proto_report report;
 	uint64_t untold;		/* events that found no room */
 	char *shell;
+	struct meter meter;
 };
 
+/* Count, and see that it is told. */
+static inline void
+runner_count(struct runner *runner, enum metric_number number, uint64_t n)
+{
+	metrics_add(number, n);
+	meter_touch(&runner->meter);
+}
+
 /* runner.c: making and taking down, attachments, signals. */
+/* Tell the broker what has been counted, as far as it was not told. */
+extern const struct meter_ops runner_meter;
 struct runner *runner_new(struct event_base *base, int control);
 void runner_free(struct runner *runner);
 /* Whatever was attached is over; "fd" is owned from now on. */

@@ -116,6 +116,7 @@ stream_committed(struct stream *stream, uint64_t seq, const uint8_t *bytes,
 		.stream = stream->kind };
 
 	stream->busy = len >= BUSY_BYTES;
+	runner_count(child->runner, METRIC_JOB_OUT, len);
 	attach_output(child, &chunk);
 	lend_output(child->runner);
 	reads_wake(child);

@@ -142,7 +142,9 @@ is_for_scrapes(const struct broker *broker, uint32_t pool)
 static const char *
 unready(const struct broker *broker)
 {
-	return broker->stopping ? "the server is stopping" : NULL;
+	if (broker->stopping)
+		return "the server is stopping";
+	return broker->draining ? "no new sessions are taken: draining" : NULL;
 }
 
 int

@@ -72,6 +72,12 @@ int supervise_all(const struct supervisor *s, enum ward_state state);
 void supervise_init_wards(struct supervisor *s);
 void supervise_clear_wards(struct supervisor *s);
 
+/*
+ * supervise_counts.c: tell the broker what has been counted; all of it, if it
+ * is a new one.
+ */
+void supervise_tell_counts(struct supervisor *s, int all);
+
 /* Whether it has been told how things were, or is about to read that. */
 int supervise_was_told(const struct ward *ward);
 

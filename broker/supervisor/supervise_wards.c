@@ -13,6 +13,7 @@
 #include "broker/supervisor/supervise_private.h"
 #include "common/chan.h"
 #include "common/log.h"
+#include "common/metrics.h"
 #include "common/xmalloc.h"
 
 /* How often something may die before everything was up once. */
@@ -56,6 +57,7 @@ supervise_up(void *arg, struct ward *ward)
 			log_warn("channel for gateway %u",
 			    ward_number(gateway));
 	}
+	supervise_tell_counts(s, ward == s->broker);
 	supervise_pump_soon(s);
 }
 
@@ -71,6 +73,9 @@ supervise_down(void *arg, struct ward *ward)
 		s->upgrade.upgrade = 0;
 		supervise_sweep(s);
 	}
+	if (s->ready && s->stage == SUPERVISE_SERVING)
+		metrics_add(ward == s->broker ? METRIC_RESTARTS_BROKER :
+		    METRIC_RESTARTS_GATEWAY, 1);
 	if (!s->ready && ++s->deaths == SUPERVISE_TRIES) {
 		log_warnx("giving up: the processes do not start");
 		s->status = 1;

@@ -144,8 +144,9 @@ operators_unsupervised(struct broker *broker)
 {
 	struct operator *op;
 
+	/* To go and come back is what an upgrade begins with. */
 	TAILQ_FOREACH(op, &broker->operators->list, entry)
-		if (op->ordered != 0)
+		if (op->ordered != 0 && op->order.order != ORDER_UPGRADE)
 			(void)operator_done(op, TOLD_UNAVAILABLE,
 			    "holdfastd has gone meanwhile");
 }

@@ -173,9 +173,9 @@ supervise_upgrade_further(struct supervisor *s)
 		return;
 	if (!s->replaced) {
 		s->replaced = 1;
-		supervise_tell(s, s->plan->task.request, 0, 0,
-		    "holdfastd is replaced; the broker is next, with which "
-		    "this connection ends");
+		supervise_tell(s, s->plan->task.request, 1, 0,
+		    "holdfastd is replaced; the broker, with which this "
+		    "connection ends, and the gateways follow");
 		ward_leave(s->broker);
 	} else if (ward_state(s->broker) == WARD_UP && s->sweep_until == 0) {
 		s->plan->task.upgrade = 0;

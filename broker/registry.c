@@ -6,30 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/registry.h"
-#include "broker/slotindex.h"
+#include "broker/registry_private.h"
 #include "common/clock.h"
 
-_Static_assert(sizeof(struct registry_record) == 120,
+_Static_assert(sizeof(struct registry_record) == 160,
     "a record has no holes: its checksum covers every byte");
 _Static_assert(SLOT_NONE == REGISTRY_NO_SLOT, "the indexes' answer is ours");
-
-struct registry {
-	struct registry_config config;
-	struct registry_record *records;
-	uint32_t capacity;
-	uint32_t used;		/* slots that have ever been taken */
-	uint32_t live;
-	uint32_t *free_slots;	/* a stack of those given back */
-	uint32_t free_count;
-	/* A ring: tombstones live equally long, so they go in order. */
-	uint32_t *tombstones;
-	uint32_t tombstone_first;
-	uint32_t tombstone_count;
-	struct slotmap by_id;
-	struct slotmap by_nonce;
-	struct slotheap by_deadline;
-};
 
 /* FNV-1a over all that stands before the checksum. */
 static uint32_t
@@ -55,8 +37,8 @@ registry_record_valid(const struct registry_record *record)
 }
 
 /* The key is secret, so nobody can choose nonces that share a chain. */
-static uint64_t
-hash_ident(const struct registry *reg, const struct ident *id)
+uint64_t
+registry_hash(const struct registry *reg, const struct ident *id)
 {
 	uint64_t words[2], hash = reg->config.hash_key;
 	size_t i;
@@ -87,9 +69,27 @@ registry_allocate(struct registry *reg)
 }
 
 struct registry *
+registry_make(const struct registry_config *config, uint32_t capacity)
+{
+	struct registry *reg;
+
+	if ((reg = calloc(1, sizeof(*reg))) == NULL)
+		return NULL;
+	reg->config = *config;
+	reg->capacity = capacity;
+	if (registry_allocate(reg) == -1) {
+		registry_free(reg);
+		errno = ENOMEM;
+		return NULL;
+	}
+	return reg;
+}
+
+struct registry *
 registry_new(const struct registry_config *config)
 {
 	struct registry *reg;
+	uint32_t capacity;
 
 	if (config->sessions_max == 0 ||
 	    config->sessions_max > UINT32_MAX / 4 ||
@@ -97,13 +97,12 @@ registry_new(const struct registry_config *config)
 		errno = EINVAL;
 		return NULL;
 	}
-	if ((reg = calloc(1, sizeof(*reg))) == NULL)
-		return NULL;
-	reg->config = *config;
-	reg->capacity = config->sessions_max + config->tombstones_max;
-	if (registry_allocate(reg) == -1) {
+	capacity = config->sessions_max + config->tombstones_max;
+	reg = registry_make(config, capacity);
+	if (reg != NULL && config->memory != NULL &&
+	    registry_memory_begin(reg) == -1) {
 		registry_free(reg);
-		errno = ENOMEM;
+		errno = EINVAL;
 		return NULL;
 	}
 	return reg;
@@ -147,7 +146,7 @@ registry_slots(const struct registry *reg)
 uint32_t
 registry_find(const struct registry *reg, const struct ident *id)
 {
-	uint32_t slot = slotmap_first(&reg->by_id, hash_ident(reg, id));
+	uint32_t slot = slotmap_first(&reg->by_id, registry_hash(reg, id));
 
 	while (slot != SLOT_NONE && !ident_equal(&reg->records[slot].id, id))
 		slot = slotmap_next(&reg->by_id, slot);
@@ -162,7 +161,7 @@ find_nonce(const struct registry *reg, const struct registry_claim *claim)
 
 	if (ident_is_nil(&claim->nonce))
 		return REGISTRY_NO_SLOT;
-	slot = slotmap_first(&reg->by_nonce, hash_ident(reg, &claim->nonce));
+	slot = slotmap_first(&reg->by_nonce, registry_hash(reg, &claim->nonce));
 	while (slot != SLOT_NONE) {
 		record = &reg->records[slot];
 		if (record->principal == claim->principal &&
@@ -174,14 +173,15 @@ find_nonce(const struct registry *reg, const struct registry_claim *claim)
 }
 
 /* Every change of a record ends here. */
-static void
-record_seal(struct registry *reg, uint32_t slot)
+void
+registry_seal(struct registry *reg, uint32_t slot)
 {
 	struct registry_record *record = &reg->records[slot];
 
 	record->version = REGISTRY_RECORD_VERSION;
 	record->sequence++;
 	record->checksum = record_checksum(record);
+	registry_memory_write(reg, slot);
 }
 
 /* Take the step that the table allows, or none. */
@@ -215,11 +215,11 @@ set_nonce(struct registry *reg, uint32_t slot, const struct ident *nonce)
 	struct registry_record *record = &reg->records[slot];
 
 	if (!ident_is_nil(&record->nonce))
-		slotmap_remove(&reg->by_nonce, hash_ident(reg, &record->nonce),
+		slotmap_remove(&reg->by_nonce, registry_hash(reg, &record->nonce),
 		    slot);
 	record->nonce = *nonce;
 	if (!ident_is_nil(nonce))
-		slotmap_add(&reg->by_nonce, hash_ident(reg, nonce), slot);
+		slotmap_add(&reg->by_nonce, registry_hash(reg, nonce), slot);
 }
 
 static uint32_t
@@ -228,6 +228,7 @@ slot_take(struct registry *reg)
 	reg->live++;
 	if (reg->free_count > 0)
 		return reg->free_slots[--reg->free_count];
+	registry_memory_clear(reg, reg->used);
 	return reg->used++;
 }
 
@@ -239,16 +240,16 @@ slot_give_back(struct registry *reg, uint32_t slot)
 	uint64_t sequence = record->sequence;
 
 	set_nonce(reg, slot, &nil);
-	slotmap_remove(&reg->by_id, hash_ident(reg, &record->id), slot);
+	slotmap_remove(&reg->by_id, registry_hash(reg, &record->id), slot);
 	/* The sequence goes on, so that a slot's old content stays older. */
 	memset(record, 0, sizeof(*record));
 	record->sequence = sequence;
-	record_seal(reg, slot);
+	registry_seal(reg, slot);
 	reg->free_slots[reg->free_count++] = slot;
 }
 
-static void
-forget_oldest_tombstone(struct registry *reg)
+void
+registry_forget_oldest(struct registry *reg)
 {
 	uint32_t slot = reg->tombstones[reg->tombstone_first];
 
@@ -268,11 +269,13 @@ hand_to(struct registry *reg, uint32_t slot,
 	record->generation++;
 	record->gateway = claim->gateway;
 	record->handle = claim->handle;
+	record->flags &= (uint8_t)~REGISTRY_LOSS;
+	record->facts.gateway_end = record->facts.data_end = 0;
 	if (claim->ttl_ms != 0)
 		record->ttl_ms = claim->ttl_ms;
 	set_nonce(reg, slot, &claim->nonce);
 	set_deadline(reg, slot, REGISTRY_NEVER);
-	record_seal(reg, slot);
+	registry_seal(reg, slot);
 }
 
 static void
@@ -317,7 +320,7 @@ registry_attach(struct registry *reg, const struct registry_claim *claim,
 	record_step(record, REGISTRY_EVENT_NEW, now_ms);
 	record->id = *id;
 	record->principal = claim->principal;
-	slotmap_add(&reg->by_id, hash_ident(reg, id), *slot);
+	slotmap_add(&reg->by_id, registry_hash(reg, id), *slot);
 	hand_to(reg, *slot, claim);
 	return REGISTRY_DONE;
 }
@@ -358,8 +361,63 @@ registry_detach(struct registry *reg, uint32_t slot, uint64_t generation,
 		return REGISTRY_STALE;
 	leave_holder(record);
 	set_deadline(reg, slot, clock_add(now_ms, record->ttl_ms));
-	record_seal(reg, slot);
+	registry_seal(reg, slot);
 	return REGISTRY_DONE;
+}
+
+enum registry_verdict
+registry_rehome(struct registry *reg, uint32_t slot, uint64_t generation,
+    uint32_t gateway, uint64_t handle)
+{
+	struct registry_record *record;
+
+	if (registry_get(reg, slot) == NULL)
+		return REGISTRY_STALE;
+	record = &reg->records[slot];
+	if (record->state != REGISTRY_STATE_ATTACHED ||
+	    record->generation != generation)
+		return REGISTRY_STALE;
+	record->gateway = gateway;
+	record->handle = handle;
+	registry_seal(reg, slot);
+	return REGISTRY_DONE;
+}
+
+void
+registry_prolong(struct registry *reg, uint32_t slot, uint64_t until_ms)
+{
+	struct registry_record *record = &reg->records[slot];
+
+	if (registry_get(reg, slot) == NULL ||
+	    record->state != REGISTRY_STATE_DETACHED ||
+	    record->deadline_ms >= until_ms)
+		return;
+	set_deadline(reg, slot, until_ms);
+	registry_seal(reg, slot);
+}
+
+void
+registry_gateway_lost(struct registry *reg, uint32_t slot, uint64_t ttl_ms)
+{
+	struct registry_record *record = &reg->records[slot];
+
+	if (registry_get(reg, slot) == NULL ||
+	    record->state != REGISTRY_STATE_DETACHED)
+		return;
+	record->flags |= REGISTRY_LOSS;
+	if (record->deadline_ms < clock_add(record->since_ms, ttl_ms))
+		set_deadline(reg, slot, clock_add(record->since_ms, ttl_ms));
+	registry_seal(reg, slot);
+}
+
+void
+registry_describe(struct registry *reg, uint32_t slot,
+    const struct registry_facts *facts)
+{
+	if (registry_get(reg, slot) == NULL)
+		return;
+	reg->records[slot].facts = *facts;
+	registry_seal(reg, slot);
 }
 
 uint32_t
@@ -387,7 +445,7 @@ begin_end(struct registry *reg, uint32_t slot, enum registry_event event,
 	leave_holder(record);
 	/* Never this very moment: registry_expire() would not come to rest. */
 	set_deadline(reg, slot, clock_add(now_ms, grace_ms + (grace_ms == 0)));
-	record_seal(reg, slot);
+	registry_seal(reg, slot);
 	return REGISTRY_DONE;
 }
 
@@ -415,7 +473,7 @@ registry_explain(struct registry *reg, uint32_t slot,
 		return REGISTRY_ILLEGAL;
 	record->reason = (uint8_t)reason;
 	record->detail = detail;
-	record_seal(reg, slot);
+	registry_seal(reg, slot);
 	return REGISTRY_DONE;
 }
 
@@ -433,13 +491,13 @@ registry_ended(struct registry *reg, uint32_t slot, uint64_t now_ms,
 		return REGISTRY_ILLEGAL;
 	record->ended_wall_ms = wall_ms;
 	set_deadline(reg, slot, clock_add(now_ms, reg->config.tombstone_ms));
-	record_seal(reg, slot);
+	registry_seal(reg, slot);
 	reg->live--;
 	/* The ring has one place more than tombstones are kept. */
 	reg->tombstones[(reg->tombstone_first + reg->tombstone_count) %
 	    places] = slot;
 	if (++reg->tombstone_count == places)
-		forget_oldest_tombstone(reg);
+		registry_forget_oldest(reg);
 	return REGISTRY_DONE;
 }
 
@@ -458,7 +516,7 @@ registry_runner(struct registry *reg, uint32_t slot,
 	    record->state == REGISTRY_STATE_TOMBSTONE)
 		return REGISTRY_ILLEGAL;
 	record->runner = (uint8_t)next;
-	record_seal(reg, slot);
+	registry_seal(reg, slot);
 	return REGISTRY_DONE;
 }
 
@@ -496,6 +554,6 @@ registry_expire(struct registry *reg, uint64_t now_ms, uint64_t grace_ms,
 	*slot = REGISTRY_NO_SLOT;
 	if (oldest_tombstone_deadline(reg) > now_ms)
 		return REGISTRY_STATE_FREE;
-	forget_oldest_tombstone(reg);
+	registry_forget_oldest(reg);
 	return REGISTRY_STATE_TOMBSTONE;
 }

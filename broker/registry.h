@@ -6,7 +6,8 @@
  *
  * A session is a record of fixed size without pointers, named by its slot
  * and found by its identifier.  Indexes stand beside the records and can be
- * made again from them.
+ * made again from them.  The records may be copied into memory of the caller's
+ * that outlives the process; from there another one adopts them.
  */
 #ifndef BROKER_REGISTRY_H
 #define BROKER_REGISTRY_H
@@ -47,7 +48,8 @@
 #define REGISTRY_RUNNER_EVENTS(X) \
 	X(START, "start") \
 	X(UP, "up") \
-	X(LOSS, "loss")
+	X(LOSS, "loss") \
+	X(UNDO, "undo")
 
 /* Why it ended. */
 #define REGISTRY_REASONS(X) \
@@ -98,6 +100,20 @@ enum registry_verdict { REGISTRY_VERDICTS(X) REGISTRY_VERDICT_COUNT };
 #undef X
 
 /*
+ * What the next broker knows the session's descriptors and its runner by: the
+ * kernel's numbers of sockets (SO_COOKIE in socket(7)), 0 for none.
+ */
+struct registry_facts {
+	uint64_t control;	/* our end of the runner's control channel */
+	uint64_t gateway_end;	/* of the attachment's data socket */
+	uint64_t data_end;	/* the runner's end, kept while it has none */
+	uint32_t pid;		/* of the runner */
+	uint32_t uid;		/* of the owner when it was made */
+	uint32_t runner_version;	/* of the wire that it speaks */
+	uint32_t given;		/* 1: the runner may have had a data end */
+};
+
+/*
  * One session.  "sequence" grows with every change of the slot and
  * "checksum" covers all the rest, so that a record which was being written
  * when its writer died shows.
@@ -111,6 +127,7 @@ struct registry_record {
 	uint64_t ended_wall_ms;	/* tombstone: since the Epoch */
 	uint64_t handle;	/* attached: the connection, of that gateway */
 	uint64_t principal;	/* who owns it */
+	struct registry_facts facts;
 	struct ident id;
 	struct ident nonce;	/* of the request that attached it last */
 	uint32_t gateway;	/* attached: the gateway's number; else 0 */
@@ -119,12 +136,15 @@ struct registry_record {
 	uint8_t state;		/* enum registry_state */
 	uint8_t runner;		/* enum registry_runner */
 	uint8_t reason;		/* enum registry_reason */
-	uint8_t unused[1];
+	uint8_t flags;		/* REGISTRY_ bits below */
 	uint32_t version;	/* REGISTRY_RECORD_VERSION */
 	uint32_t checksum;
 };
 
 #define REGISTRY_RECORD_VERSION 3
+#define REGISTRY_LOSS 0x1u	/* detached by the end of its gateway */
+
+#define REGISTRY_LABEL_SIZE 64
 
 /* Who asks for an attachment.  "gateway" numbers start at 1. */
 struct registry_claim {
@@ -140,15 +160,47 @@ struct registry_config {
 	uint32_t tombstones_max;	/* the oldest gives way; may be 0 */
 	uint64_t tombstone_ms;		/* how long one is kept */
 	uint64_t hash_key;		/* random; nonces are a peer's choice */
+	/*
+	 * Where the records are copied to, or NULL: registry_memory_size()
+	 * bytes at least, borrowed.
+	 */
+	void *memory;
+	size_t memory_size;
+	char label[REGISTRY_LABEL_SIZE];	/* kept there, the caller's */
+};
+
+/* What became of the records that were found; see registry_adopt(). */
+struct registry_adoption {
+	uint32_t live;		/* sessions taken over */
+	uint32_t tombstones;
+	uint32_t torn;		/* neither of a record's copies is whole */
+	uint32_t impossible;	/* whole, but cannot be */
+	uint32_t doubles;	/* of an identifier that is there already */
+	uint32_t nonces;	/* that were somebody's already: forgotten */
+	uint32_t last_gateway;	/* the highest number of one */
 };
 
 struct registry;
 
+/* Bytes of memory for so many; 0: there is not so much. */
+size_t registry_memory_size(uint32_t sessions_max, uint32_t tombstones_max);
+
 /*
- * Make an empty registry, for registry_free().  NULL with errno ENOMEM, or
- * EINVAL if no session would fit.
+ * Make an empty registry, for registry_free().  Its memory must be zero.  NULL
+ * with errno ENOMEM, or EINVAL if no session would fit.
  */
 struct registry *registry_new(const struct registry_config *config);
+
+/*
+ * Make one of what an earlier registry has left in the memory; its capacity is
+ * that of the memory, and its label comes with it, into "label" of
+ * REGISTRY_LABEL_SIZE bytes.  Each record is judged alone: one that is not
+ * whole or cannot be is dropped and counted.  Each is there twice and written
+ * to in turns, so that one whose writer was killed while writing is as it was
+ * before.  NULL with errno: EINVAL when it is no such memory, or ENOMEM.
+ */
+struct registry *registry_adopt(const struct registry_config *config,
+    struct registry_adoption *adoption, char *label);
 void registry_free(struct registry *reg);
 
 /*
@@ -195,6 +247,28 @@ enum registry_verdict registry_resume(struct registry *reg,
  */
 enum registry_verdict registry_detach(struct registry *reg, uint32_t slot,
     uint64_t generation, uint64_t now_ms);
+
+/*
+ * Another connection has the attachment "generation" from now on.  DONE, or
+ * STALE with nothing done.
+ */
+enum registry_verdict registry_rehome(struct registry *reg, uint32_t slot,
+    uint64_t generation, uint32_t gateway, uint64_t handle);
+
+/* It can be resumed until "until_ms" at least, if it is detached. */
+void registry_prolong(struct registry *reg, uint32_t slot,
+    uint64_t until_ms);
+
+/*
+ * It is detached because its gateway has ended: it can be resumed for
+ * "ttl_ms" at least since it was detached.
+ */
+void registry_gateway_lost(struct registry *reg, uint32_t slot,
+    uint64_t ttl_ms);
+
+/* Other facts are known of it, or none any more. */
+void registry_describe(struct registry *reg, uint32_t slot,
+    const struct registry_facts *facts);
 
 /*
  * The first attached slot at or above "from" which that gateway holds, or

@@ -67,28 +67,35 @@ static const uint8_t next_state[REGISTRY_STATE_COUNT][REGISTRY_EVENT_COUNT] = {
 #define RUNNER(name) REGISTRY_RUNNER_##name
 #define NO RUNNER(COUNT)
 
-/* A session has one runner in its life: what it held cannot be had again. */
+/*
+ * A session has one runner in its life: what it held cannot be had again.
+ * What was killed before it had anything to hold was none.
+ */
 static const uint8_t
     next_runner[REGISTRY_RUNNER_COUNT][REGISTRY_RUNNER_EVENT_COUNT] = {
 	[RUNNER(NONE)] = {
 		[REGISTRY_RUNNER_EVENT_START] = RUNNER(STARTING),
 		[REGISTRY_RUNNER_EVENT_UP] = NO,
 		[REGISTRY_RUNNER_EVENT_LOSS] = NO,
+		[REGISTRY_RUNNER_EVENT_UNDO] = NO,
 	},
 	[RUNNER(STARTING)] = {
 		[REGISTRY_RUNNER_EVENT_START] = NO,
 		[REGISTRY_RUNNER_EVENT_UP] = RUNNER(RUNNING),
 		[REGISTRY_RUNNER_EVENT_LOSS] = RUNNER(LOST),
+		[REGISTRY_RUNNER_EVENT_UNDO] = RUNNER(NONE),
 	},
 	[RUNNER(RUNNING)] = {
 		[REGISTRY_RUNNER_EVENT_START] = NO,
 		[REGISTRY_RUNNER_EVENT_UP] = NO,
 		[REGISTRY_RUNNER_EVENT_LOSS] = RUNNER(LOST),
+		[REGISTRY_RUNNER_EVENT_UNDO] = NO,
 	},
 	[RUNNER(LOST)] = {
 		[REGISTRY_RUNNER_EVENT_START] = NO,
 		[REGISTRY_RUNNER_EVENT_UP] = NO,
 		[REGISTRY_RUNNER_EVENT_LOSS] = NO,
+		[REGISTRY_RUNNER_EVENT_UNDO] = NO,
 	},
 };
 

@@ -491,7 +491,7 @@ sessions_init(struct broker *broker)
 	for (i = 0; i < sizeof(config.hash_key); i++)
 		config.hash_key = config.hash_key << 8 | key.bytes[i];
 	broker->registry = registry_new(&config);
-	broker->epitaphs = epitaphs_new(BROKER_TOMBSTONES_MAX);
+	broker->epitaphs = epitaphs_new(BROKER_TOMBSTONES_MAX, NULL);
 	broker->sessions = calloc((size_t)config.sessions_max +
 	    config.tombstones_max, sizeof(*broker->sessions));
 	broker->expiry_timer = evtimer_new(broker->base, expiry_cb, broker);

@@ -112,8 +112,8 @@ Test(registry, the_whole_table_of_states_and_events)
 
 Test(registry, the_whole_table_of_runners)
 {
-	/* START UP LOSS */
-	static const char *const rows[] = { "S--", "-RL", "--L", "---" };
+	/* START UP LOSS UNDO */
+	static const char *const rows[] = { "S---", "-RLN", "--L-", "----" };
 	unsigned int runner, event;
 
 	for (runner = 0; runner < REGISTRY_RUNNER_COUNT; runner++)

@@ -25,7 +25,7 @@ struct pending {
 	uint64_t deadline_ms;
 	uint64_t generation;	/* that was asked about */
 	uint32_t slot;
-	uint32_t asked;		/* the gateway's number */
+	uint32_t asked;		/* the gateway's number; 0: nobody yet */
 };
 
 static const struct ident *
@@ -250,8 +250,11 @@ probe_arm(struct broker *broker)
 		event_del(broker->probe_timer);
 		return;
 	}
-	if (pending->deadline_ms > now)
-		tv.tv_usec = (suseconds_t)(pending->deadline_ms - now) * 1000;
+	if (pending->deadline_ms > now) {
+		tv.tv_sec = (time_t)((pending->deadline_ms - now) / 1000);
+		tv.tv_usec = (suseconds_t)((pending->deadline_ms - now) %
+		    1000) * 1000;
+	}
 	event_add(broker->probe_timer, &tv);
 }
 
@@ -263,6 +266,39 @@ pending_free(struct broker *broker, struct pending *pending)
 	free(pending);
 }
 
+/* In the order of deadlines, of which there are few. */
+static void
+pending_insert(struct broker *broker, struct pending *pending)
+{
+	struct pending *before = TAILQ_LAST(&broker->pendings, pending_list);
+
+	while (before != NULL && before->deadline_ms > pending->deadline_ms)
+		before = TAILQ_PREV(before, pending_list, entry);
+	if (before != NULL)
+		TAILQ_INSERT_AFTER(&broker->pendings, before, pending, entry);
+	else
+		TAILQ_INSERT_HEAD(&broker->pendings, pending, entry);
+	broker->npendings++;
+	probe_arm(broker);
+}
+
+static struct pending *
+pending_new(struct broker *broker, const struct attach_request *request,
+    const struct session *session, uint64_t wait_ms)
+{
+	struct pending *pending;
+
+	if (broker->npendings >= BROKER_PENDING_MAX ||
+	    (pending = calloc(1, sizeof(*pending))) == NULL)
+		return NULL;
+	pending->request = *request;
+	pending->deadline_ms = clock_ms() + wait_ms;
+	pending->generation = session_record(session)->generation;
+	pending->slot = session_slot(session);
+	pending_insert(broker, pending);
+	return pending;
+}
+
 static int
 ask_holder(struct broker *broker, const struct attach_request *request,
     struct session *session, struct gate *holder)
@@ -272,18 +308,11 @@ ask_holder(struct broker *broker, const struct attach_request *request,
 	char text[IDENT_TEXT_SIZE];
 	struct pending *pending;
 
-	if (broker->npendings >= BROKER_PENDING_MAX ||
-	    (pending = calloc(1, sizeof(*pending))) == NULL)
+	pending = pending_new(broker, request, session, BROKER_PROBE_MS);
+	if (pending == NULL)
 		return -1;
-	pending->request = *request;
 	pending->probe = ++broker->last_probe;
-	pending->deadline_ms = clock_ms() + BROKER_PROBE_MS;
-	pending->generation = record->generation;
-	pending->slot = session_slot(session);
 	pending->asked = record->gateway;
-	TAILQ_INSERT_TAIL(&broker->pendings, pending, entry);
-	if (broker->npendings++ == 0)
-		probe_arm(broker);
 	probe = (struct fields_BG_PROBE){
 		.probe = pending->probe,
 		.session = span_str(ident_print(&record->id, text)),
@@ -293,14 +322,13 @@ ask_holder(struct broker *broker, const struct attach_request *request,
 	return 0;
 }
 
+static void ask(struct broker *broker, const struct attach_request *request);
+
 void
 attach_request(struct broker *broker, const struct attach_request *request)
 {
 	struct budget_refusal refusal;
-	struct session *session;
 	struct tenant *tenant;
-	struct gate *holder;
-	uint32_t slot;
 
 	if (broker->stopping) {
 		fail(request, ATTACH_STOPPING);
@@ -316,6 +344,16 @@ attach_request(struct broker *broker, const struct attach_request *request)
 		fail_limit(request, &refusal);
 		return;
 	}
+	ask(broker, request);
+}
+
+static void
+ask(struct broker *broker, const struct attach_request *request)
+{
+	struct session *session;
+	struct gate *holder;
+	uint32_t slot;
+
 	if (decide(broker, request, &slot) != REGISTRY_ATTACHED_ELSEWHERE)
 		return;
 	session = &broker->sessions[slot];
@@ -327,8 +365,12 @@ attach_request(struct broker *broker, const struct attach_request *request)
 			fail(request, ATTACH_ELSEWHERE);
 		return;
 	}
-	holder = gate_find(broker, session_record(session)->gateway);
-	if (holder == NULL || session_data_ended(session)) {
+	holder = session->gate;
+	if (session->unclaimed && !session_data_ended(session)) {
+		if (pending_new(broker, request, session,
+			BROKER_CLAIM_MS) == NULL)
+			fail(request, ATTACH_ELSEWHERE);
+	} else if (holder == NULL || session_data_ended(session)) {
 		session_detach(session, session_record(session)->generation,
 		    "the client had gone");
 		if (decide(broker, request, &slot) ==
@@ -375,6 +417,38 @@ attach_probed(struct broker *broker, const struct gate *gate, uint64_t probe,
 		return;
 	settle(broker, pending, gone);
 	probe_arm(broker);
+}
+
+/* One of those who wait for a claim to this slot; no longer in the list. */
+static bool
+take_waiting(struct broker *broker, uint32_t slot,
+    struct attach_request *request)
+{
+	struct pending *pending;
+
+	TAILQ_FOREACH(pending, &broker->pendings, entry)
+		if (pending->asked == 0 && pending->slot == slot)
+			break;
+	if (pending == NULL)
+		return false;
+	*request = pending->request;
+	pending_free(broker, pending);
+	return true;
+}
+
+void
+attach_claimed(struct broker *broker, uint32_t slot)
+{
+	struct attach_request request;
+
+	while (broker->npendings > 0 && take_waiting(broker, slot, &request))
+		ask(broker, &request);
+}
+
+void
+attach_vacated(struct broker *broker, uint32_t slot)
+{
+	attach_claimed(broker, slot);
 }
 
 void
@@ -424,7 +498,7 @@ probe_cb(int fd, short what, void *arg)
 	(void)what;
 	while ((pending = TAILQ_FIRST(&broker->pendings)) != NULL &&
 	    pending->deadline_ms <= now)
-		settle(broker, pending, false);
+		settle(broker, pending, pending->asked == 0);
 	probe_arm(broker);
 }
 

@@ -64,6 +64,7 @@ static const unsigned int contents[AUDIT_EVENT_COUNT] = {
 	[AUDIT_RELOAD] = HAS(reason),
 	[AUDIT_OPERATE] = HAS(principal) | HAS(session) | HAS(generation) |
 	    HAS(uid) | HAS(verb) | HAS(process) | HAS(signal) | HAS(reason),
+	[AUDIT_ADOPT] = HAS(count),
 	[AUDIT_SUPPRESSED] = HAS(principal) | HAS(session) | HAS(reason) |
 	    HAS(count),
 	[AUDIT_LOST] = HAS(count),

@@ -32,6 +32,7 @@
 	X(END, "end") \
 	X(RELOAD, "reload") \
 	X(OPERATE, "operator") \
+	X(ADOPT, "adopt") \
 	X(SUPPRESSED, "suppressed") \
 	X(LOST, "lost")
 

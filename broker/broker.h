@@ -26,6 +26,9 @@ struct chan;
 struct epitaphs;
 struct event;
 struct event_base;
+struct fdstore;
+struct fdstore_item;
+struct fields_HOLD;
 struct gate;
 struct notes;
 struct operators;
@@ -47,6 +50,9 @@ struct tenant;
 #define BROKER_STOP_MS 2500	/* the whole end, beyond the grace given */
 #define BROKER_ORPHAN_GRACE_MS 1000 /* for jobs, the supervisor being gone */
 #define BROKER_PENDING_MAX 4096	/* attaches that wait for a probe */
+#define BROKER_CLAIM_MS 1000	/* and that wait for a holder's claim */
+#define BROKER_KEEP_MS 1000	/* a data end is stored when it is so old */
+#define BROKER_SWEPT_MS 5000	/* the supervisor's look may take */
 
 /*
  * What the supervisor has ordered once and for all; what a later order can
@@ -67,6 +73,7 @@ struct settings {
 struct session {
 	TAILQ_ENTRY(session) leaving;
 	TAILQ_ENTRY(session) idle;
+	TAILQ_ENTRY(session) young;
 	struct broker *broker;
 	struct tenant *tenant;	/* its owner, kept as long as it lives */
 	uid_t uid;		/* of the owner when it was made */
@@ -75,10 +82,21 @@ struct session {
 	struct run *run;	/* owned; NULL before any work */
 	struct event *first;	/* owned; the first byte on "data" */
 	int data;		/* owned; runner's end, kept; or -1 */
+	uint64_t store_ms;	/* young: when that is to be stored */
 	struct cgroup_session cgroup;	/* owned */
 	char *failure;		/* owned; why no runner could be started */
 	char *client;		/* owned; what it has called itself, or NULL */
 	struct trail_session trail;
+	/* Who had it last, and has not said that its client has left. */
+	uint32_t left_gate;
+	uint64_t left_handle;
+	uint64_t sweep;		/* asked of the supervisor; 0: not */
+	uint64_t sweep_until_ms;
+	bool data_stored;
+	bool run_stored;	/* the runner's channel and pidfd */
+	bool is_young;		/* its data end is not stored yet */
+	bool unclaimed;		/* attached; no gateway has said that it has it */
+	bool adopted;		/* its processes are not our descendants */
 	bool is_counted;	/* as an attachment, in budgets */
 	bool live;
 	bool is_leaving;
@@ -110,6 +128,19 @@ struct broker {
 	bool draining;		/* no new sessions */
 	struct session *sessions;	/* by slot */
 	struct session_list idle;	/* those, the longest detached first */
+	struct session_list young;	/* the oldest first */
+	struct event *young_timer;
+	struct fdstore *store;
+	struct fdstore_item *stored;	/* by an earlier one, until adopted */
+	size_t nstored;
+	bool adopts;		/* the registry is an earlier one's */
+	struct registry_adoption adoption;
+	void *records, *tales;	/* mapped: of registry and epitaphs */
+	size_t records_size, tales_size;
+	int records_fd, tales_fd;	/* owned */
+	char label[REGISTRY_LABEL_SIZE];	/* the name of all cgroups */
+	struct event *claim_timer;	/* what is unclaimed then is detached */
+	uint64_t sweeps, swept;	/* asked of the supervisor, answered */
 	struct cgroup *cgroup;
 	struct trail trail;
 	struct counts counts;
@@ -142,9 +173,10 @@ struct broker {
 
 /*
  * Serve the supervisor at descriptor "control" until it has ordered the end
- * and nothing is left.  Returns the exit status.
+ * and nothing is left.  Returns the exit status.  "stored" (owned) is what an
+ * earlier broker has left, see fdstore.h.
  */
-int broker_serve(int control);
+int broker_serve(int control, struct fdstore_item *stored, size_t nstored);
 
 /*
  * confine.c: now that it is known for whom jobs are run, give up what none of
@@ -256,6 +288,51 @@ void session_obituary(struct broker *broker, uint32_t slot,
 void session_take_over(struct session *session,
     const struct admission *taker);
 
+/* The gateway that had it has ended, so it stays for a while. */
+void session_gateway_lost(struct session *session);
+
+/* Serve the end of a data socket that no runner has; "fd" is owned.  0 or -1. */
+int session_keep_data(struct session *session, int fd);
+
+/* Its data end is stored, and it is not any more. */
+void session_store_data(struct session *session, int fd);
+void session_unstore_data(struct session *session);
+
+/* What belongs to an attachment has its place in the budgets. */
+void session_count(struct session *session, bool attached);
+
+/* Without any work it can give way to others. */
+void session_set_idle(struct session *session, bool idle);
+
+/* Nothing can be taken from it, and it has to be looked for. */
+void session_fail(struct session *session, enum registry_reason reason);
+
+/* It was ending already: its runner is told so, perhaps again. */
+void session_end_again(struct session *session);
+
+/* Somebody else stores now: all that is needed, again. */
+void sessions_store(struct broker *broker);
+
+/* adopt.c: what an earlier broker has left. */
+
+/* Take over its registry, or begin one; 0 or -1. */
+int adopt_registry(struct broker *broker, struct registry_config *config);
+
+/* The tenants are known: take over sessions, and refuse what is wrong. */
+void adopt_sessions(struct broker *broker);
+int adopt_init(struct broker *broker);
+void adopt_clear(struct broker *broker);
+
+/* claim.c: attachments that a gateway has from an earlier broker. */
+
+/*
+ * Whether the connection may have the attachment, whose data socket "fd" has
+ * to be: 0 and "*session", or why not.
+ */
+enum proto_gone claim_judge(struct broker *broker, uint32_t pool,
+    const struct admission *admission, const struct fields_HOLD *hold, int fd,
+    struct session **session);
+
 /* The registry may have another deadline now. */
 void sessions_rearm(struct broker *broker);
 
@@ -287,6 +364,7 @@ void gates_clear(struct broker *broker);
 /* The gateway with that number in the registry, or NULL. */
 struct gate *gate_find(struct broker *broker, uint32_t number);
 struct chan *gate_chan(struct gate *gate);
+uint32_t gate_pool(const struct gate *gate);
 /* The one after that, or the first after NULL. */
 struct gate *gate_next(struct broker *broker, struct gate *gate);
 uint32_t gate_number(const struct gate *gate);
@@ -346,6 +424,12 @@ void attach_probed(struct broker *broker, const struct gate *gate,
 void attach_forget(struct broker *broker, const struct gate *gate,
     uint64_t handle, bool all);
 
+/* The slot's holder has claimed it: those who want it ask there now. */
+void attach_claimed(struct broker *broker, uint32_t slot);
+
+/* Nobody has the slot any more: those who want it try again. */
+void attach_vacated(struct broker *broker, uint32_t slot);
+
 /* That gateway cannot answer any more; its sessions are detached. */
 void attach_unanswered(struct broker *broker, const struct gate *gate);
 
@@ -386,6 +470,24 @@ bool admit_still(const struct broker *broker,
  */
 void run_start(struct session *session);
 
+/*
+ * Take over a runner that an earlier broker has started: its channel and a
+ * pidfd, both owned from now on.  NULL: memory is out.
+ */
+struct run *run_adopt(struct session *session, int control, int pidfd);
+
+/*
+ * The data end that was kept for it, and which it may have; "fd" is owned.  It
+ * gets it if it says that it has none.
+ */
+void run_adopt_data(struct run *run, int fd);
+
+/* The runner is configured as soon as it is stored; try again. */
+void run_stored(struct run *run);
+
+/* Its channel and pidfd, stored again. */
+void run_store(struct run *run);
+
 /* Hand over the data socket of a generation; "fd" is owned. */
 void run_attachment(struct run *run, uint64_t generation, int fd);
 
@@ -425,6 +527,9 @@ void run_free(struct run *run);
 
 int sweep_init(struct broker *broker);
 void sweep_clear(struct broker *broker);
+
+/* The supervisor has looked for orphans and found none. */
+void sweep_done(struct broker *broker, uint64_t count);
 
 /* The session is over when its runner has gone and nothing is left of it. */
 void sweep_session(struct session *session);

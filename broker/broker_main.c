@@ -5,6 +5,7 @@
 #include <malloc.h>
 
 #include "broker/broker.h"
+#include "broker/fdstore.h"
 #include "common/log.h"
 #include "common/role.h"
 
@@ -14,6 +15,9 @@
 int
 main(int argc, char *argv[])
 {
+	struct fdstore_item *stored;
+	size_t count;
+
 	role_protocol(argc, argv);
 	/*
 	 * Left to itself malloc(3) raises this with the first table that is
@@ -25,8 +29,8 @@ main(int argc, char *argv[])
 	if (argc != 1)
 		fatalx("takes no arguments; holdfastd starts it");
 	role_need_control("holdfast-broker");
-	role_close_from(ROLE_CONTROL_FD + 1);
+	stored = fdstore_inherit(&count);
 	role_guard();
 	role_subreaper();
-	return broker_serve(ROLE_CONTROL_FD);
+	return broker_serve(ROLE_CONTROL_FD, stored, count);
 }

@@ -4,6 +4,7 @@
 
 #include <sys/stat.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -13,6 +14,8 @@
 
 #include "broker/cgroup_private.h"
 #include "common/unix.h"
+
+#define TENANT_PREFIX "tenant-"
 
 /*
  * What is below may have controllers if no process is in the cgroup itself,
@@ -43,6 +46,7 @@ has_controllers(int dir)
 static int
 make_room(struct cgroup *cgroup)
 {
+	unix_close(&cgroup->leaf);
 	cgroup->leaf = cgroup_make_dir(cgroup->dir, CGROUP_SUPERVISION);
 	if (cgroup->leaf != -1 &&
 	    cgroup_vacate(cgroup->root, cgroup->leaf) == 0)
@@ -59,6 +63,9 @@ enable_all(struct cgroup *cgroup)
 		cgroup->why = "the host has none to give here";
 		return;
 	}
+	/* An earlier broker may have made room. */
+	cgroup->leaf = openat(cgroup->dir, CGROUP_SUPERVISION,
+	    CGROUP_DIR_FLAGS | O_NOFOLLOW);
 	if (is_in_use(cgroup->root) && make_room(cgroup) == -1) {
 		cgroup->why = "other processes are in the cgroup that they "
 			      "are to be below";
@@ -83,7 +90,7 @@ move_back(struct cgroup *cgroup)
 }
 
 struct cgroup *
-cgroup_new(const char *root, pid_t owner, char *why, size_t size)
+cgroup_new(const char *root, const char *label, char *why, size_t size)
 {
 	struct cgroup *cgroup = calloc(1, sizeof(*cgroup));
 	char path[CGROUP_PATH_SIZE - 64];
@@ -96,12 +103,12 @@ cgroup_new(const char *root, pid_t owner, char *why, size_t size)
 	}
 	if (root != NULL)
 		snprintf(path, sizeof(path), "%s", root);
-	cgroup_remove_stale(path);
+	cgroup_remove_stale(path, label);
 	LIST_INIT(&cgroup->tenants);
 	cgroup->leaf = -1;
 	cgroup->root = open(path, CGROUP_DIR_FLAGS);
-	snprintf(cgroup->path, sizeof(cgroup->path), "%s%sholdfast-%d", path,
-	    path[strlen(path) - 1] == '/' ? "" : "/", (int)owner);
+	snprintf(cgroup->path, sizeof(cgroup->path), "%s%s%s", path,
+	    path[strlen(path) - 1] == '/' ? "" : "/", label);
 	cgroup->dir = cgroup_make_dir(AT_FDCWD, cgroup->path);
 	if (cgroup->root == -1 || cgroup->dir == -1 ||
 	    faccessat(cgroup->dir, "cgroup.kill", W_OK, 0) == -1) {
@@ -139,6 +146,24 @@ cgroup_free(struct cgroup *cgroup)
 	free(cgroup);
 }
 
+/*
+ * Somebody else has removed it, being empty and named after a process that is
+ * not there any more.
+ */
+static int
+remake(struct cgroup *cgroup)
+{
+	int dir = cgroup_make_dir(AT_FDCWD, cgroup->path);
+
+	if (dir == -1)
+		return -1;
+	close(cgroup->dir);
+	cgroup->dir = dir;
+	if (cgroup->controllers[0] != '\0')
+		(void)cgroup_enable(cgroup->dir, cgroup->controllers);
+	return 0;
+}
+
 static struct cgroup_tenant *
 tenant_new(struct cgroup *cgroup, const char *name)
 {
@@ -149,6 +174,8 @@ tenant_new(struct cgroup *cgroup, const char *name)
 		return NULL;
 	memcpy(tenant->name, name, strlen(name) + 1);
 	tenant->dir = cgroup_make_dir(cgroup->dir, name);
+	if (tenant->dir == -1 && errno == ENOENT && remake(cgroup) == 0)
+		tenant->dir = cgroup_make_dir(cgroup->dir, name);
 	if (tenant->dir == -1) {
 		free(tenant);
 		return NULL;
@@ -164,14 +191,22 @@ tenant_find(struct cgroup *cgroup, const char *name)
 	struct cgroup_tenant *tenant;
 	char dir[NAME_MAX + 1];
 
-	if ((size_t)snprintf(dir, sizeof(dir), "tenant-%s", name) >=
+	if ((size_t)snprintf(dir, sizeof(dir), TENANT_PREFIX "%s", name) >=
 	    sizeof(dir)) {
 		errno = ENAMETOOLONG;
 		return NULL;
 	}
 	LIST_FOREACH(tenant, &cgroup->tenants, entry)
 		if (strcmp(tenant->name, dir) == 0)
-			return tenant;
+			break;
+	if (tenant != NULL && (faccessat(tenant->dir, "cgroup.procs", F_OK,
+		0) == 0 || errno != ENOENT))
+		return tenant;
+	if (tenant != NULL) {
+		LIST_REMOVE(tenant, entry);
+		close(tenant->dir);
+		free(tenant);
+	}
 	return tenant_new(cgroup, dir);
 }
 
@@ -246,6 +281,68 @@ cgroup_make(struct cgroup *cgroup, const struct cgroup_plan *plan,
 	}
 	set_limits(cgroup, plan, session);
 	return 0;
+}
+
+void
+cgroup_open(struct cgroup *cgroup, const char *tenant, const char *name,
+    struct cgroup_session *session)
+{
+	cgroup_init(session);
+	if (cgroup == NULL ||
+	    (session->tenant = tenant_find(cgroup, tenant)) == NULL)
+		return;
+	session->dir = openat(session->tenant->dir, name, CGROUP_DIR_FLAGS |
+	    O_NOFOLLOW);
+}
+
+static void
+sweep_tenant(int dir, bool (*is_known)(void *arg, const char *name),
+    void *arg)
+{
+	struct cgroup_session stray = { .runner = -1, .jobs = -1 };
+	struct dirent *entry;
+	DIR *list = fdopendir(dir);
+
+	if (list == NULL)
+		close(dir);
+	while (list != NULL && (entry = readdir(list)) != NULL) {
+		if (entry->d_type != DT_DIR || entry->d_name[0] == '.' ||
+		    is_known(arg, entry->d_name))
+			continue;
+		stray.dir = openat(dir, entry->d_name, CGROUP_DIR_FLAGS |
+		    O_NOFOLLOW);
+		if (stray.dir == -1)
+			continue;
+		cgroup_kill(&stray);
+		cgroup_remove_below(stray.dir);
+		(void)unlinkat(dir, entry->d_name, AT_REMOVEDIR);
+	}
+	if (list != NULL)
+		closedir(list);
+}
+
+void
+cgroup_sweep(struct cgroup *cgroup,
+    bool (*is_known)(void *arg, const char *name), void *arg)
+{
+	struct dirent *entry;
+	DIR *list = NULL;
+	int dir;
+
+	if (cgroup != NULL)
+		list = opendir(cgroup->path);
+	while (list != NULL && (entry = readdir(list)) != NULL) {
+		if (entry->d_type != DT_DIR ||
+		    strncmp(entry->d_name, TENANT_PREFIX,
+			strlen(TENANT_PREFIX)) != 0)
+			continue;
+		dir = openat(dirfd(list), entry->d_name, CGROUP_DIR_FLAGS |
+		    O_NOFOLLOW);
+		if (dir != -1)
+			sweep_tenant(dir, is_known, arg);
+	}
+	if (list != NULL)
+		closedir(list);
 }
 
 void

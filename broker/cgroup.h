@@ -38,13 +38,15 @@ struct cgroup_session {
 };
 
 /*
- * Make a directory named after the process "owner" in "root" (NULL: the
- * cgroup this process is in), and remove what others left that were killed.
- * NULL where that is not possible; "why" (of "size" bytes) tells.  For
+ * Make the directory "label" in "root" (NULL: the cgroup this process is in),
+ * which may be there already, and remove what others left that were killed and
+ * are empty.  A label is "holdfast-" and the number of the process that it was
+ * made by, which is not always the one that has it now.  NULL where that is not possible; "why" (of "size" bytes) tells.  For
  * cgroup_free(), which removes it; NULL is allowed there and below.
  */
-struct cgroup *cgroup_new(const char *root, pid_t owner, char *why,
+struct cgroup *cgroup_new(const char *root, const char *label, char *why,
     size_t size);
+bool cgroup_is_label(const char *text);
 void cgroup_free(struct cgroup *cgroup);
 
 /*
@@ -72,6 +74,14 @@ void cgroup_init(struct cgroup_session *session);
  */
 int cgroup_make(struct cgroup *cgroup, const struct cgroup_plan *plan,
     const char *name, struct cgroup_session *session);
+
+/* That of a session which has one already, without its leaves. */
+void cgroup_open(struct cgroup *cgroup, const char *tenant, const char *name,
+    struct cgroup_session *session);
+
+/* Kill all that is in the cgroups of sessions that are not known. */
+void cgroup_sweep(struct cgroup *cgroup,
+    bool (*is_known)(void *arg, const char *name), void *arg);
 
 /* Those two are needed no more. */
 void cgroup_close_leaves(struct cgroup_session *session);

@@ -45,8 +45,8 @@ void cgroup_remove_below(int dir);
 /* The path of the cgroup this process is in, below no directory of ours. */
 int cgroup_find_own(char *path, size_t size);
 
-/* What brokers left that were killed. */
-void cgroup_remove_stale(const char *parent);
+/* What brokers left that were killed, but not what is called "label". */
+void cgroup_remove_stale(const char *parent, const char *label);
 
 /*
  * Move all processes of the cgroup at "dir" to the one at "leaf", if all are

@@ -198,9 +198,26 @@ cgroup_remove_below(int dir)
 	remove_below(dir, DEPTH_MAX);
 }
 
+bool
+cgroup_is_label(const char *text)
+{
+	return owner_of(text) != 0;
+}
+
+/* Whether anything below it still runs: somebody has taken it over, then. */
+static bool
+is_populated(int dir, const char *name)
+{
+	char path[NAME_MAX + 32], text[256];
+
+	snprintf(path, sizeof(path), "%s/cgroup.events", name);
+	return cgroup_read(dir, path, text, sizeof(text)) == -1 ||
+	    strstr(text, "populated 1") != NULL;
+}
+
 /* Nothing is killed here, and no cgroup goes that still has a process. */
 void
-cgroup_remove_stale(const char *parent)
+cgroup_remove_stale(const char *parent, const char *label)
 {
 	struct dirent *entry;
 	DIR *list = opendir(parent);
@@ -209,7 +226,9 @@ cgroup_remove_stale(const char *parent)
 
 	while (list != NULL && (entry = readdir(list)) != NULL) {
 		owner = owner_of(entry->d_name);
-		if (owner == 0 || kill(owner, 0) != -1 || errno != ESRCH)
+		if (owner == 0 || kill(owner, 0) != -1 || errno != ESRCH ||
+		    strcmp(entry->d_name, label) == 0 ||
+		    is_populated(dirfd(list), entry->d_name))
 			continue;
 		fd = openat(dirfd(list), entry->d_name, CGROUP_DIR_FLAGS);
 		if (fd != -1)

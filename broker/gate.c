@@ -39,6 +39,12 @@ gate_chan(struct gate *gate)
 }
 
 uint32_t
+gate_pool(const struct gate *gate)
+{
+	return gate->pool;
+}
+
+uint32_t
 gate_number(const struct gate *gate)
 {
 	return gate->number;
@@ -100,6 +106,21 @@ gate_next(struct broker *broker, struct gate *gate)
 	    TAILQ_NEXT(gate, entry);
 }
 
+/* The data socket's end may have been seen before the gateway's was. */
+static void
+prolong_all(struct gate *gate)
+{
+	struct broker *broker = gate->broker;
+	struct session *session;
+	uint32_t slot;
+
+	for (slot = 0; slot < registry_slots(broker->registry); slot++) {
+		session = &broker->sessions[slot];
+		if (session->live && session->left_gate == gate->number)
+			session_gateway_lost(session);
+	}
+}
+
 static void
 detach_all(struct gate *gate)
 {
@@ -114,6 +135,7 @@ detach_all(struct gate *gate)
 		    "its gateway has gone");
 		slot++;
 	}
+	prolong_all(gate);
 }
 
 /* Its sockets are closed or will be: every lease it held is over. */
@@ -238,6 +260,15 @@ dismiss(struct gate *gate, struct conn *conn)
 	send_refused(gate, conn->handle, &refusal);
 }
 
+/* It is detached, and who had it says why. */
+static void
+explain_detach(struct session *session, bool leaving)
+{
+	if (leaving)
+		session_gateway_lost(session);
+	session->left_gate = 0;
+}
+
 static void
 gate_on_leave(void *arg, const union proto_any *msg, struct chan_fds *fds)
 {
@@ -255,7 +286,12 @@ gate_on_leave(void *arg, const union proto_any *msg, struct chan_fds *fds)
 	session = conn_session(gate, conn);
 	if (session != NULL)
 		session_detach(session, session_record(session)->generation,
+		    msg->HANDLE.leaving ? "its gateway has gone" :
 		    "the client has left");
+	session = &gate->broker->sessions[conn->slot];
+	if (session->live && session->left_gate == gate->number &&
+	    session->left_handle == conn->handle)
+		explain_detach(session, msg->HANDLE.leaving);
 	connset_remove(&gate->conns, msg->HANDLE.handle);
 }
 
@@ -432,6 +468,7 @@ gate_on_detach(void *arg, const union proto_any *msg, struct chan_fds *fds)
 	struct gate *gate = arg;
 	struct broker *broker = gate->broker;
 	const struct registry_record *record;
+	struct session *session;
 	struct ident id;
 	uint32_t slot;
 
@@ -443,10 +480,66 @@ gate_on_detach(void *arg, const union proto_any *msg, struct chan_fds *fds)
 	}
 	slot = registry_find(broker->registry, &id);
 	record = registry_get(broker->registry, slot);
+	session = record == NULL ? NULL : &broker->sessions[slot];
 	/* Somebody else's is not this gateway's to detach. */
-	if (record != NULL && record->gateway == gate->number)
-		session_detach(&broker->sessions[slot],
-		    msg->ATTACHMENT.generation, "the client has left");
+	if (session != NULL && record->gateway == gate->number)
+		session_detach(session, msg->ATTACHMENT.generation,
+		    msg->ATTACHMENT.leaving ? "its gateway has gone" :
+		    "the client has left");
+	if (session != NULL && session->live &&
+	    session->left_gate == gate->number &&
+	    record->generation == msg->ATTACHMENT.generation)
+		explain_detach(session, msg->ATTACHMENT.leaving);
+}
+
+/* Whoever has it does not learn of this: it has passed it on itself. */
+static void
+gate_take(struct gate *gate, struct conn *conn, struct session *session)
+{
+	struct broker *broker = gate->broker;
+	uint32_t slot = session_slot(session);
+
+	(void)registry_rehome(broker->registry, slot,
+	    session_record(session)->generation, gate->number, conn->handle);
+	if (session->gate != NULL)
+		gate_unbind(session->gate, session->handle, slot);
+	session->gate = gate;
+	session->handle = conn->handle;
+	session->unclaimed = false;
+	session->trail.whence = conn->admission.whence;
+	conn->state = CONN_ATTACHED;
+	conn->slot = slot;
+}
+
+static void
+gate_on_hold(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	const struct fields_HOLD *hold = &msg->HOLD;
+	struct gate *gate = arg;
+	struct fields_BG_GONE gone = {
+		.session = hold->session,
+		.generation = hold->generation,
+	};
+	struct session *session;
+	struct conn *conn = connset_find(&gate->conns, hold->handle);
+
+	if (conn == NULL || conn->state != CONN_IDLE) {
+		gate_close(gate, "hold by a connection that cannot");
+		return;
+	}
+	if (!admit_still(gate->broker, &conn->admission)) {
+		dismiss(gate, conn);
+		return;
+	}
+	gone.reason = claim_judge(gate->broker, gate->pool, &conn->admission,
+	    hold, fds->fd[0], &session);
+	if (gone.reason != 0) {
+		chan_send(gate->chan, MSG_BG_GONE, &gone, NULL, 0);
+		return;
+	}
+	gate_take(gate, conn, session);
+	chan_send(gate->chan, MSG_BG_HELD, hold, NULL, 0);
+	attach_claimed(gate->broker, session_slot(session));
 }
 
 static void
@@ -486,6 +579,7 @@ static const struct chan_handler handlers[] = {
 	{ MSG_GB_LEAVE, gate_on_leave },
 	{ MSG_GB_ATTACH, gate_on_attach },
 	{ MSG_GB_DETACH, gate_on_detach },
+	{ MSG_GB_HOLD, gate_on_hold },
 	{ MSG_GB_PROBED, gate_on_probed },
 	{ MSG_GB_COUNTS, gate_on_counts },
 	{ MSG_GB_SCRAPE, gate_on_scrape },

@@ -200,6 +200,39 @@ leases_open(struct leases *leases, struct lease_holder *holder,
 }
 
 void
+leases_adopt(struct leases *leases, struct lease_holder *holder,
+    struct budget_account *tenant)
+{
+	enum proto_budget budget;
+
+	memset(holder, 0, sizeof(*holder));
+	holder->tenant = tenant;
+	TAILQ_INSERT_TAIL(&leases->holders, holder, entry);
+	for (budget = 0; budget < BUDGET_COUNT; budget++)
+		if (leases_has(budget))
+			holder->lease[budget].unknown = true;
+}
+
+/* What a rate has given is used; the rest is counted again. */
+static void
+regrant(struct leases *leases, struct lease_holder *holder,
+    enum proto_budget budget, uint64_t amount, uint64_t now_ms)
+{
+	struct lease *lease = &holder->lease[budget];
+	uint64_t left = budget_left(holder->tenant, leases->host, budget,
+	    now_ms);
+
+	if (!budget_is_rate(budget)) {
+		if (amount > left)
+			amount = left;
+		budget_force(holder->tenant, leases->host, budget, amount);
+	} else if (amount >= BUDGET_LIMIT_MAX)
+		amount = 0;
+	lease->granted = amount;
+	tell(leases, holder, budget, NULL);
+}
+
+void
 leases_close(struct leases *leases, struct lease_holder *holder,
     uint64_t now_ms)
 {
@@ -268,8 +301,13 @@ leases_want(struct leases *leases, struct lease_holder *holder,
 	if (!leases_has(budget))
 		return;
 	if (budget_is_free(holder->tenant, leases->host, budget)) {
-		lease->recalled = false;
+		lease->recalled = lease->unknown = false;
 		set_free(leases, holder, budget);
+		return;
+	}
+	if (lease->unknown) {
+		lease->unknown = false;
+		regrant(leases, holder, budget, amount, now_ms);
 		return;
 	}
 	if (amount <= lease->granted && amount < BUDGET_LIMIT_MAX) {

@@ -31,6 +31,7 @@ struct lease_holder {
 		uint64_t deadline_ms;	/* until then */
 		bool recalled;		/* asked, and has not answered */
 		bool unasked;		/* for it, the others were not yet */
+		bool unknown;		/* until it says what it has */
 	} lease[BUDGET_COUNT];
 };
 
@@ -65,6 +66,13 @@ bool leases_has(enum proto_budget budget);
  */
 void leases_open(struct leases *leases, struct lease_holder *holder,
     struct budget_account *tenant, uint64_t now_ms);
+
+/*
+ * A runner is taken over: what it says that it has, once of each, is taken for
+ * what it was granted, as far as that is left.
+ */
+void leases_adopt(struct leases *leases, struct lease_holder *holder,
+    struct budget_account *tenant);
 
 /* It has ended, and nothing it used is left. */
 void leases_close(struct leases *leases, struct lease_holder *holder,

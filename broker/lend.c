@@ -99,6 +99,15 @@ lend_open(struct lend *lend, struct broker *broker,
 }
 
 void
+lend_adopt(struct lend *lend, struct broker *broker,
+    struct budget_account *tenant, struct chan *const *chan)
+{
+	lend->broker = broker;
+	lend->chan = chan;
+	leases_adopt(&broker->leases, &lend->holder, tenant);
+}
+
+void
 lend_close(struct lend *lend)
 {
 	if (lend->broker == NULL)

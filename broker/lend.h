@@ -22,6 +22,13 @@ void lend_clear(struct broker *broker);
 /* A runner starts; "chan" is looked at whenever there is something to say. */
 void lend_open(struct lend *lend, struct broker *broker,
     struct budget_account *tenant, struct chan *const *chan);
+
+/*
+ * A runner is taken over that has used some already, and will say how much: it
+ * is told nothing before.
+ */
+void lend_adopt(struct lend *lend, struct broker *broker,
+    struct budget_account *tenant, struct chan *const *chan);
 void lend_close(struct lend *lend);
 void lend_want(struct lend *lend, const struct fields_LEASE *want);
 

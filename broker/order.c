@@ -73,6 +73,9 @@ order_take_host(struct order *order, const struct fields_SB_HOST *host)
 	if (host->has_spill_directory)
 		to->spill_directory = take_text(host->spill_directory);
 	to->hold_ms = host->hold_ms;
+	to->loss_ttl_ms = host->loss_ttl_ms;
+	to->reconnect_ms = host->has_reconnect_ms ? host->reconnect_ms :
+	    ORDER_RECONNECT_MS;
 	to->max_processes = host->max_processes;
 	to->require_cgroups = host->require_cgroups;
 	if (host->has_cgroup_root)

@@ -18,6 +18,7 @@
 
 #define ORDER_LISTENERS_MAX 64
 #define ORDER_TENANTS_MAX 4096
+#define ORDER_RECONNECT_MS 10000	/* unless ordered otherwise */
 #define ORDER_SECRET_LEAST 32	/* bytes */
 
 struct order_listener {
@@ -43,6 +44,8 @@ struct order_host {
 	uint64_t spill_bytes;	/* 0: none */
 	char *spill_directory;	/* or NULL */
 	uint64_t hold_ms;
+	uint64_t loss_ttl_ms;	/* after the end of a gateway, at least */
+	uint64_t reconnect_ms;	/* after ours: until clients are back */
 	uint32_t max_processes;
 	uint64_t budgets[BUDGET_COUNT];	/* by enum proto_budget; 0: none */
 	char *cgroup_root;	/* or NULL */

@@ -98,6 +98,9 @@ registry_new(const struct registry_config *config)
 		return NULL;
 	}
 	capacity = config->sessions_max + config->tombstones_max;
+	if (config->memory != NULL &&
+	    registry_memory_slots(config->memory_size) > capacity)
+		capacity = registry_memory_slots(config->memory_size);
 	reg = registry_make(config, capacity);
 	if (reg != NULL && config->memory != NULL &&
 	    registry_memory_begin(reg) == -1) {
@@ -135,6 +138,12 @@ uint32_t
 registry_count(const struct registry *reg)
 {
 	return reg->live;
+}
+
+uint32_t
+registry_capacity(const struct registry *reg)
+{
+	return reg->capacity;
 }
 
 uint32_t

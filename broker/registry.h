@@ -213,6 +213,9 @@ const struct registry_record *registry_get(const struct registry *reg,
 /* How many sessions there are, tombstones not counted. */
 uint32_t registry_count(const struct registry *reg);
 
+/* How many slots there can ever be. */
+uint32_t registry_capacity(const struct registry *reg);
+
 /* Slots are below this number; for walking all with registry_get(). */
 uint32_t registry_slots(const struct registry *reg);
 

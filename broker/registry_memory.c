@@ -57,6 +57,15 @@ registry_memory_size(uint32_t sessions_max, uint32_t tombstones_max)
 	return size_for((uint64_t)sessions_max + tombstones_max);
 }
 
+uint32_t
+registry_memory_slots(size_t size)
+{
+	size_t slots = size < HEAD_SIZE ? 0 : (size - HEAD_SIZE) /
+	    (COPIES * sizeof(struct registry_record));
+
+	return slots > UINT32_MAX / 4 ? UINT32_MAX / 4 : (uint32_t)slots;
+}
+
 static struct registry_record *
 copies_of(const struct registry *reg, uint32_t slot)
 {

@@ -38,6 +38,9 @@ void registry_forget_oldest(struct registry *reg);
 
 /* registry_memory.c: the copies; nothing is done without memory. */
 
+/* For how many slots so many bytes are enough. */
+uint32_t registry_memory_slots(size_t size);
+
 /* 0, or -1 when the memory is too small. */
 int registry_memory_begin(struct registry *reg);
 void registry_memory_write(struct registry *reg, uint32_t slot);

@@ -19,6 +19,7 @@
 
 #include "broker/broker.h"
 #include "broker/epitaph.h"
+#include "broker/fdstore.h"
 #include "broker/launch.h"
 #include "broker/operator.h"
 #include "broker/order.h"
@@ -35,6 +36,13 @@ struct run {
 	struct count_teller counted;
 	uint64_t started_us;	/* 0: adopted */
 	int held;		/* the data end, until the runner is ready */
+	int waiting;		/* the same, until the runner is stored */
+	uint64_t generation;	/* of that */
+	int again;		/* the same, which it may have or not */
+	bool waits;		/* to be stored, and has been told nothing */
+	bool resumes;		/* asked what it has, and has not answered */
+	int pidfd;		/* of one that is no child of ours, or -1 */
+	struct event *exited;	/* that it has ended */
 	struct event *timer;
 	uint32_t version;	/* that it speaks; 0 before HELLO */
 	uint32_t oldest;
@@ -68,7 +76,9 @@ run_kill(struct run *run)
 	struct session *session = run->session;
 
 	/* Ours until it is collected, so its number is not used again. */
-	if (run->pid != 0)
+	if (run->pidfd != -1)
+		(void)fdstore_signal(run->pidfd, SIGKILL);
+	else if (run->pid != 0)
 		kill(run->pid, SIGKILL);
 	cgroup_kill(&session->cgroup);
 	sweep_session(session);
@@ -104,6 +114,9 @@ run_lose(struct run *run, enum registry_reason reason, uint32_t detail,
 	    REGISTRY_RUNNER_EVENT_LOSS);
 	session_end_because(session, reason, detail, note, 0);
 	unix_close(&run->held);
+	unix_close(&run->waiting);
+	unix_close(&run->again);
+	run->waits = false;
 	run_kill(run);
 }
 
@@ -113,6 +126,11 @@ run_lose_exited(struct run *run)
 {
 	int status = run->status;
 
+	/* Only its parent is told how it ended. */
+	if (run->pidfd != -1) {
+		run_lose(run, REGISTRY_REASON_RUNNER_LOST, 0, NULL);
+		return;
+	}
 	if (!WIFSIGNALED(status))
 		run_lose(run, REGISTRY_REASON_RUNNER_EXITED,
 		    (uint32_t)WEXITSTATUS(status), NULL);
@@ -176,6 +194,17 @@ timer_cb(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
+set_version(struct run *run, uint32_t version)
+{
+	struct registry_facts facts = session_record(run->session)->facts;
+
+	chan_set_version(run->chan, version);
+	facts.runner_version = version;
+	registry_describe(run->session->broker->registry,
+	    session_slot(run->session), &facts);
+}
+
+static void
 run_on_hello(void *arg, const union proto_any *msg, struct chan_fds *fds)
 {
 	struct run *run = arg;
@@ -193,15 +222,69 @@ run_on_hello(void *arg, const union proto_any *msg, struct chan_fds *fds)
 	}
 	run->version = msg->HELLO.version;
 	run->oldest = msg->HELLO.oldest;
-	event_del(run->timer);
+	if (!run->resumes)
+		event_del(run->timer);
 	unix_close(&run->held);
-	chan_set_version(run->chan, msg->HELLO.version);
+	set_version(run, msg->HELLO.version);
 	if (chan_phase(run->chan) == PHASE_START)
 		chan_set_phase(run->chan, PHASE_UP);
 	registry_runner(session->broker->registry, session_slot(session),
 	    REGISTRY_RUNNER_EVENT_UP);
 	count_runner_up(session, run->started_us);
 	trace_newcomer(session->broker, run->chan, MSG_BR_TRACE);
+}
+
+/*
+ * What it has, and what the record says: of an attachment that only one of
+ * them knows nobody has the other end any more, or may not.
+ */
+static void
+reconcile(struct run *run, uint64_t generation)
+{
+	struct session *session = run->session;
+	const struct registry_record *record = session_record(session);
+	bool attached = record->state == REGISTRY_STATE_ATTACHED;
+
+	if (attached && generation == 0 && run->again != -1) {
+		run_attachment(run, record->generation, run->again);
+		run->again = -1;
+	} else if (attached && generation != record->generation) {
+		session_detach(session, record->generation,
+		    "it did not outlive the broker");
+		session_gateway_lost(session);
+	}
+	if (generation != 0 && (!attached ||
+	    generation != record->generation))
+		run_detach(run, generation);
+	unix_close(&run->again);
+	session_unstore_data(session);
+}
+
+static void
+run_on_here(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	const struct fields_RB_HERE *here = &msg->RB_HERE;
+	struct run *run = arg;
+	struct session *session = run->session;
+
+	(void)fds;
+	if (!run->resumes) {
+		run_lose_broken(run, "it says what it was not asked for");
+		return;
+	}
+	if (proto_agree(here->version, here->oldest) == 0) {
+		run_lose_broken(run, "it speaks another version");
+		return;
+	}
+	run->resumes = false;
+	run->version = here->version;
+	run->oldest = here->oldest;
+	event_del(run->timer);
+	set_version(run, here->version);
+	/* The broker before may have read its HELLO, and no more. */
+	registry_runner(session->broker->registry, session_slot(session),
+	    REGISTRY_RUNNER_EVENT_UP);
+	reconcile(run, here->generation);
 }
 
 static void
@@ -297,6 +380,7 @@ run_on_signaled(void *arg, const union proto_any *msg, struct chan_fds *fds)
 static const struct chan_handler handlers[] = {
 	{ MSG_RB_HELLO, run_on_hello },
 	{ MSG_RB_FAILED, run_on_failed },
+	{ MSG_RB_HERE, run_on_here },
 	{ MSG_RB_DETACHED, run_on_detached },
 	{ MSG_RB_ENDED, run_on_ended },
 	{ MSG_RB_EVENT, run_on_event },
@@ -390,6 +474,47 @@ run_discard(struct run *run)
 	errno = ENOMEM;
 }
 
+/* Before anything is stored of it that the record would not know. */
+static void
+describe(struct run *run, int control)
+{
+	struct registry_facts facts = session_record(run->session)->facts;
+
+	facts.control = fdstore_cookie(control);
+	facts.pid = (uint32_t)run->pid;
+	registry_describe(run->session->broker->registry,
+	    session_slot(run->session), &facts);
+}
+
+static void
+store(struct run *run, int control)
+{
+	struct fdstore *to = run->session->broker->store;
+	uint32_t slot = session_slot(run->session);
+	int pidfd = run->pidfd;
+
+	if (!fdstore_is_there(to))
+		return;
+	if (pidfd == -1)
+		pidfd = fdstore_pidfd(run->pid);
+	fdstore_add(to, FDSTORE_PIDFD, slot, pidfd);
+	fdstore_add(to, FDSTORE_CONTROL, slot, control);
+	run->session->run_stored = true;
+	if (run->pidfd == -1)
+		unix_close(&pidfd);
+}
+
+void
+run_store(struct run *run)
+{
+	int control = run->chan == NULL || run->pid == 0 ? -1 :
+	    chan_dup_fd(run->chan);
+
+	if (control != -1)
+		store(run, control);
+	unix_close(&control);
+}
+
 static int
 run_spawn(struct run *run)
 {
@@ -417,6 +542,7 @@ run_spawn(struct run *run)
 	}
 	if (unix_pair(SOCK_SEQPACKET, pair) == -1)
 		return -1;
+	describe(run, pair[0]);
 	run->started_us = clock_us();
 	run->pid = launch(broker->settings.runner_path, "holdfast-runner",
 	    tenant->environment, pair[1], &as);
@@ -426,11 +552,13 @@ run_spawn(struct run *run)
 		unix_close(&pair[0]);
 		return -1;
 	}
+	describe(run, pair[0]);
 	if (pidset_add(&broker->runners, run->pid) == -1) {
 		unix_close(&pair[0]);
 		run_discard(run);
 		return -1;
 	}
+	store(run, pair[0]);
 	run->chan = chan_new(broker->base, pair[0], ROLE_BROKER, ROLE_RUNNER,
 	    &run_ops, run);
 	return run->chan == NULL ? -1 : 0;
@@ -475,7 +603,7 @@ run_new(struct session *session)
 	if (run == NULL)
 		return NULL;
 	run->session = session;
-	run->held = -1;
+	run->held = run->waiting = run->again = run->pidfd = -1;
 	run->timer = evtimer_new(session->broker->base, timer_cb, run);
 	if (run->timer == NULL) {
 		free(run);
@@ -495,6 +623,7 @@ run_start(struct session *session)
 	char text[IDENT_TEXT_SIZE];
 	int data = session_take_data(session), saved;
 
+	session_store_data(session, data);
 	registry_runner(broker->registry, session_slot(session),
 	    REGISTRY_RUNNER_EVENT_START);
 	if (make_cgroup(session, ident_print(&record->id, text)) == 0)
@@ -516,13 +645,121 @@ run_start(struct session *session)
 	log_debug("run", "session %s: runner %d", text,
 	    (int)session->run->pid);
 	event_add(session->run->timer, &hello);
-	send_config(session->run);
-	count_runner(broker, &session->run->counted, session->tenant);
-	lend_open(&session->run->lend, broker, &session->tenant->account,
-	    &session->run->chan);
+	session->run->waits = true;
+	session->run->waiting = data;
+	session->run->generation = record->generation;
+	run_stored(session->run);
+}
+
+/* What comes first to a runner, in this order; see fdstore.h. */
+static void
+introduce(struct run *run)
+{
+	struct session *session = run->session;
+	struct broker *broker = session->broker;
+	struct registry_facts facts = session_record(session)->facts;
+	int data = run->waiting;
+
+	run->waits = false;
+	run->waiting = -1;
+	send_config(run);
+	count_runner(broker, &run->counted, session->tenant);
+	lend_open(&run->lend, broker, &session->tenant->account, &run->chan);
+	facts.given = 1;
+	registry_describe(broker->registry, session_slot(session), &facts);
 	/* That there is no runner is to be told before its end is seen. */
-	session->run->held = fcntl(data, F_DUPFD_CLOEXEC, 0);
-	run_attachment(session->run, record->generation, data);
+	run->held = fcntl(data, F_DUPFD_CLOEXEC, 0);
+	run_attachment(run, run->generation, data);
+	session_unstore_data(session);
+}
+
+void
+run_stored(struct run *run)
+{
+	if (run->waits && run->chan != NULL &&
+	    fdstore_is_settled(run->session->broker->store))
+		introduce(run);
+}
+
+/* What it has said last is still to be read; then the end is. */
+static void
+run_ended(struct run *run)
+{
+	run->pid = 0;
+	if (run->chan == NULL)
+		run_lose_exited(run);
+	else
+		await_exit(run);
+}
+
+static void
+ended_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct run *run = arg;
+
+	(void)fd;
+	(void)what;
+	event_del(run->exited);
+	run_ended(run);
+}
+
+/* As it is after its configuration was sent. */
+static int
+adopt_channel(struct run *run, int control)
+{
+	static const struct timeval answer = {
+		BROKER_HELLO_MS / 1000, BROKER_HELLO_MS % 1000 * 1000
+	};
+	static const struct fields_HELLO resume = {
+		.version = PROTO_VERSION,
+		.oldest = PROTO_OLDEST,
+	};
+	struct session *session = run->session;
+	const struct registry_record *record = session_record(session);
+
+	run->chan = chan_new(session->broker->base, control, ROLE_BROKER,
+	    ROLE_RUNNER, &run_ops, run);
+	if (run->chan == NULL)
+		return -1;
+	chan_set_phase(run->chan, PHASE_UP);
+	if (record->facts.runner_version != 0)
+		chan_set_version(run->chan, record->facts.runner_version);
+	run->resumes = true;
+	chan_send(run->chan, MSG_BR_RESUME, &resume, NULL, 0);
+	run_report(run);
+	count_runner(session->broker, &run->counted, session->tenant);
+	lend_adopt(&run->lend, session->broker, &session->tenant->account,
+	    &run->chan);
+	return event_add(run->timer, &answer);
+}
+
+struct run *
+run_adopt(struct session *session, int control, int pidfd)
+{
+	struct run *run = run_new(session);
+
+	if (run == NULL) {
+		unix_close(&control);
+		unix_close(&pidfd);
+		return NULL;
+	}
+	run->pidfd = pidfd;
+	run->pid = (pid_t)session_record(session)->facts.pid;
+	run->exited = event_new(session->broker->base, pidfd, EV_READ |
+	    EV_PERSIST, ended_cb, run);
+	if (run->exited == NULL || event_add(run->exited, NULL) == -1)
+		unix_close(&control);
+	else if (adopt_channel(run, control) == 0)
+		return run;
+	run_free(run);
+	return NULL;
+}
+
+void
+run_adopt_data(struct run *run, int fd)
+{
+	unix_close(&run->again);
+	run->again = fd;
 }
 
 void
@@ -530,6 +767,8 @@ run_attachment(struct run *run, uint64_t generation, int fd)
 {
 	struct fields_GENERATION attachment = { .generation = generation };
 
+	if (run->waits && run->chan != NULL)
+		introduce(run);
 	if (run->chan == NULL)
 		unix_close(&fd);
 	else
@@ -561,6 +800,8 @@ run_detach(struct run *run, uint64_t generation)
 {
 	struct fields_GENERATION detach = { .generation = generation };
 
+	if (run->waits && run->chan != NULL)
+		introduce(run);
 	if (run->chan != NULL)
 		chan_send(run->chan, MSG_BR_DETACH, &detach, NULL, 0);
 }
@@ -573,6 +814,8 @@ run_end(struct run *run, enum proto_end reason, uint64_t grace_ms)
 		.grace_ms = grace_ms,
 	};
 
+	if (run->waits && run->chan != NULL)
+		introduce(run);
 	if (run->chan != NULL)
 		chan_send(run->chan, MSG_BR_END, &end, NULL, 0);
 }
@@ -596,18 +839,13 @@ run_exited(struct run *run, int status)
 	    REGISTRY_STATE_ENDING;
 
 	(void)pidset_remove(&session->broker->runners, run->pid);
-	run->pid = 0;
 	run->status = status;
 	if (!expected)
 		log_warnx("a runner %s %d", WIFSIGNALED(status) ?
 		    "was killed by signal" : "exited with status",
 		    WIFSIGNALED(status) ? WTERMSIG(status) :
 					  WEXITSTATUS(status));
-	/* What it has said last is still to be read; then the end is. */
-	if (run->chan == NULL)
-		run_lose_exited(run);
-	else
-		await_exit(run);
+	run_ended(run);
 }
 
 void
@@ -618,6 +856,11 @@ run_free(struct run *run)
 	lend_close(&run->lend);
 	count_leave(&run->counted);
 	unix_close(&run->held);
+	unix_close(&run->waiting);
+	unix_close(&run->again);
+	if (run->exited != NULL)
+		event_free(run->exited);
+	unix_close(&run->pidfd);
 	chan_free(run->chan);
 	event_free(run->timer);
 	free(run);

@@ -17,6 +17,7 @@
 
 #include "broker/broker.h"
 #include "broker/epitaph.h"
+#include "broker/fdstore.h"
 #include "broker/notes.h"
 #include "broker/order.h"
 #include "common/chan.h"
@@ -43,12 +44,78 @@ id_text(const struct session *session, char out[IDENT_TEXT_SIZE])
 }
 
 static void
+set_young(struct session *session, bool young)
+{
+	static const struct timeval keep = {
+		BROKER_KEEP_MS / 1000, BROKER_KEEP_MS % 1000 * 1000
+	};
+	struct session_list *list = &session->broker->young;
+
+	if (young == session->is_young)
+		return;
+	session->is_young = young;
+	if (!young) {
+		TAILQ_REMOVE(list, session, young);
+		return;
+	}
+	session->store_ms = clock_ms() + BROKER_KEEP_MS;
+	if (TAILQ_EMPTY(list))
+		event_add(session->broker->young_timer, &keep);
+	TAILQ_INSERT_TAIL(list, session, young);
+}
+
+void
+session_store_data(struct session *session, int fd)
+{
+	set_young(session, false);
+	if (!session->data_stored)
+		fdstore_add(session->broker->store, FDSTORE_DATA,
+		    session_slot(session), fd);
+	session->data_stored = true;
+}
+
+void
+session_unstore_data(struct session *session)
+{
+	if (session->data_stored)
+		fdstore_remove(session->broker->store, FDSTORE_DATA,
+		    session_slot(session));
+	session->data_stored = false;
+}
+
+/* Those that stay are stored; most have left, or have a runner, by then. */
+static void
+young_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct broker *broker = arg;
+	struct session *session;
+	uint64_t now = clock_ms();
+	struct timeval tv = { 0, 0 };
+
+	(void)fd;
+	(void)what;
+	while ((session = TAILQ_FIRST(&broker->young)) != NULL &&
+	    session->store_ms <= now)
+		session_store_data(session, session->data);
+	if (session == NULL)
+		return;
+	tv.tv_sec = (time_t)((session->store_ms - now) / 1000);
+	tv.tv_usec = (suseconds_t)((session->store_ms - now) % 1000) * 1000;
+	event_add(broker->young_timer, &tv);
+}
+
+static void
 drop_data(struct session *session)
 {
 	if (session->first != NULL)
 		event_free(session->first);
 	session->first = NULL;
+	set_young(session, false);
+	/* What is stored is the same socket: its other end is to see this. */
+	if (session->data != -1 && session->data_stored)
+		(void)shutdown(session->data, SHUT_RDWR);
 	unix_close(&session->data);
+	session_unstore_data(session);
 }
 
 /* How many bytes wait unread, none of them taken: -1 none, 0 at the end. */
@@ -80,14 +147,17 @@ first_byte_cb(evutil_socket_t fd, short what, void *arg)
 		run_start(session);
 }
 
-static int
-keep_data(struct session *session, int fd)
+int
+session_keep_data(struct session *session, int fd)
 {
 	session->data = fd;
 	session->first = event_new(session->broker->base, fd,
 	    EV_READ | EV_PERSIST, first_byte_cb, session);
-	if (session->first != NULL && event_add(session->first, NULL) == 0)
+	if (session->first != NULL && event_add(session->first, NULL) == 0) {
+		set_young(session, fdstore_is_there(session->broker->store) &&
+		    !session->data_stored);
 		return 0;
+	}
 	drop_data(session);
 	errno = ENOMEM;
 	return -1;
@@ -122,8 +192,8 @@ session_has_owner(const struct session *session)
 }
 
 /* Keep the list of those that can give way; its order is that of detaches. */
-static void
-set_idle(struct session *session, bool idle)
+void
+session_set_idle(struct session *session, bool idle)
 {
 	struct session_list *list = &session->broker->idle;
 
@@ -153,28 +223,39 @@ session_take_data(struct session *session)
 {
 	int fd = session->data;
 
+	/* What is stored stays so: it may have to be had again. */
 	session->data = -1;
-	drop_data(session);
+	if (session->first != NULL)
+		event_free(session->first);
+	session->first = NULL;
+	set_young(session, false);
 	return fd;
 }
 
 static int
 make_data(struct session *session, uint64_t generation)
 {
+	struct registry_facts facts;
 	int pair[2];
 
 	if (unix_pair(SOCK_STREAM, pair) == -1)
 		return -1;
+	facts = session_record(session)->facts;
+	facts.gateway_end = fdstore_cookie(pair[0]);
+	facts.data_end = fdstore_cookie(pair[1]);
+	facts.uid = session->uid;
+	registry_describe(session->broker->registry, session_slot(session),
+	    &facts);
 	if (session->run != NULL)
 		run_attachment(session->run, generation, pair[1]);
-	else if (keep_data(session, pair[1]) == -1)
+	else if (session_keep_data(session, pair[1]) == -1)
 		unix_close(&pair[0]);
 	return pair[0];
 }
 
 /* What an attachment takes up, which has been looked at before. */
-static void
-count(struct session *session, bool attached)
+void
+session_count(struct session *session, bool attached)
 {
 	struct budget_account *own = &session->tenant->account;
 	struct budget_account *host = &session->broker->budget;
@@ -197,10 +278,12 @@ session_attach(struct session *session, struct gate *gate, uint64_t handle)
 
 	/* What the last attachment left unread is over. */
 	drop_data(session);
-	set_idle(session, false);
+	session_set_idle(session, false);
 	session->gate = gate;
 	session->handle = handle;
-	count(session, true);
+	session->unclaimed = false;
+	session->left_gate = 0;
+	session_count(session, true);
 	fd = make_data(session, generation);
 	if (fd == -1) {
 		saved = errno;
@@ -215,11 +298,25 @@ session_attach(struct session *session, struct gate *gate, uint64_t handle)
 static void
 unbind(struct session *session)
 {
-	if (session->gate != NULL)
+	if (session->gate != NULL) {
+		session->left_gate = gate_number(session->gate);
+		session->left_handle = session->handle;
 		gate_unbind(session->gate, session->handle,
 		    session_slot(session));
+	}
 	session->gate = NULL;
-	count(session, false);
+	session_count(session, false);
+}
+
+void
+session_gateway_lost(struct session *session)
+{
+	struct broker *broker = session->broker;
+
+	session->left_gate = 0;
+	registry_gateway_lost(broker->registry, session_slot(session),
+	    broker->order->host.loss_ttl_ms);
+	sessions_rearm(broker);
 }
 
 void
@@ -236,6 +333,7 @@ session_detach(struct session *session, uint64_t generation, const char *why)
 	    ident_print(&session_record(session)->id, text),
 	    (unsigned long long)generation, why);
 	count_detached(session, why);
+	session->unclaimed = false;
 	unbind(session);
 	sessions_rearm(broker);
 	/* Whole requests may have come before the end did. */
@@ -246,7 +344,8 @@ session_detach(struct session *session, uint64_t generation, const char *why)
 	/* Its other end may stay in hands that have no right to it now. */
 	if (session->live && session->run != NULL)
 		run_detach(session->run, generation);
-	set_idle(session, session->live && session->run == NULL);
+	session_set_idle(session, session->live && session->run == NULL);
+	attach_vacated(broker, session_slot(session));
 }
 
 bool
@@ -345,7 +444,9 @@ leave(struct session *session, uint64_t grace_ms)
 
 	log_debug("session", "%s ends: %s", ident_print(&record->id, text),
 	    registry_reason_text(record->reason));
-	set_idle(session, false);
+	session_set_idle(session, false);
+	session->unclaimed = false;
+	session_count(session, false);
 	session_tell_gone(session, record->generation,
 	    wire_reasons[record->reason].gone);
 	drop_data(session);
@@ -354,6 +455,20 @@ leave(struct session *session, uint64_t grace_ms)
 		    grace_ms);
 	else
 		session_ended(session);
+}
+
+void
+session_fail(struct session *session, enum registry_reason reason)
+{
+	struct broker *broker = session->broker;
+
+	if (registry_end(broker->registry, session_slot(session),
+		REGISTRY_REASON_RUNNER_LOST, clock_ms(), BROKER_END_MS) ==
+	    REGISTRY_DONE)
+		(void)registry_explain(broker->registry,
+		    session_slot(session), reason, 0);
+	cgroup_kill(&session->cgroup);
+	sweep_session(session);
 }
 
 void
@@ -388,6 +503,17 @@ session_set_client(struct session *session, const char *name)
 }
 
 void
+session_end_again(struct session *session)
+{
+	const struct registry_record *record = session_record(session);
+	uint64_t until = clock_add(clock_ms(), BROKER_END_MS);
+
+	run_end(session->run, wire_reasons[record->reason].end,
+	    record->deadline_ms > until && record->deadline_ms !=
+	    REGISTRY_NEVER ? record->deadline_ms - until : 0);
+}
+
+void
 session_ended(struct session *session)
 {
 	struct broker *broker = session->broker;
@@ -400,6 +526,12 @@ session_ended(struct session *session)
 	session->is_leaving = false;
 	session->live = false;
 	drop_data(session);
+	if (session->run_stored) {
+		fdstore_remove(broker->store, FDSTORE_CONTROL,
+		    session_slot(session));
+		fdstore_remove(broker->store, FDSTORE_PIDFD,
+		    session_slot(session));
+	}
 	run_free(session->run);
 	session->run = NULL;
 	free(session->failure);
@@ -435,6 +567,9 @@ expire(struct broker *broker, uint64_t now)
 			if (!session_has_owner(session))
 				(void)registry_explain(broker->registry, slot,
 				    REGISTRY_REASON_TENANT_REMOVED, 0);
+			if (session_record(session)->flags & REGISTRY_LOSS)
+				(void)registry_explain(broker->registry, slot,
+				    REGISTRY_REASON_GATEWAY_LOST, 0);
 			trail_expired(session);
 			leave(session, 0);
 		} else if (session->run != NULL)
@@ -487,17 +622,19 @@ sessions_init(struct broker *broker)
 	size_t i;
 
 	TAILQ_INIT(&broker->idle);
+	TAILQ_INIT(&broker->young);
 	ident_make(&key);
 	for (i = 0; i < sizeof(config.hash_key); i++)
 		config.hash_key = config.hash_key << 8 | key.bytes[i];
-	broker->registry = registry_new(&config);
-	broker->epitaphs = epitaphs_new(BROKER_TOMBSTONES_MAX, NULL);
-	broker->sessions = calloc((size_t)config.sessions_max +
-	    config.tombstones_max, sizeof(*broker->sessions));
+	if (adopt_registry(broker, &config) == -1)
+		return -1;
+	broker->sessions = calloc(registry_capacity(broker->registry),
+	    sizeof(*broker->sessions));
+	broker->young_timer = evtimer_new(broker->base, young_cb, broker);
 	broker->expiry_timer = evtimer_new(broker->base, expiry_cb, broker);
 	broker->expiry_at = REGISTRY_NEVER;
 	if (broker->registry == NULL || broker->epitaphs == NULL ||
-	    broker->sessions == NULL ||
+	    broker->sessions == NULL || broker->young_timer == NULL ||
 	    broker->expiry_timer == NULL)
 		return -1;
 	return 0;
@@ -524,6 +661,8 @@ sessions_clear(struct broker *broker)
 	}
 	if (broker->expiry_timer != NULL)
 		event_free(broker->expiry_timer);
+	if (broker->young_timer != NULL)
+		event_free(broker->young_timer);
 	free(broker->sessions);
 	epitaphs_free(broker->epitaphs);
 	registry_free(broker->registry);

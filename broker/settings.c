@@ -10,8 +10,8 @@
 
 /* Sessions are held in memory that is set aside at once, if not touched. */
 #define SESSIONS_MAX 1000000
-/* A session's data end or control channel, and its cgroup. */
-#define FILES_SESSION 2
+/* A session's data end or control channel, a pidfd, and its cgroup. */
+#define FILES_SESSION 3
 /* All else: a gateway whose descriptors find no room is lost with them. */
 #define FILES_RESERVED 256
 

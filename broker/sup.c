@@ -18,6 +18,7 @@
 #include "broker/broker.h"
 #include "broker/auth/peeruid.h"
 #include "broker/auth/penalty.h"
+#include "broker/fdstore.h"
 #include "broker/operator.h"
 #include "broker/order.h"
 #include "common/chan.h"
@@ -98,7 +99,7 @@ set_cgroup(struct broker *broker)
 	char why[512];
 
 	broker->cgroup = cgroup_new(broker->order->host.cgroup_root,
-	    getpid(), why, sizeof(why));
+	    broker->label, why, sizeof(why));
 	if (broker->cgroup == NULL)
 		log_debug("reap", "sessions have no cgroup: %s", why);
 	check_limits(broker, why);
@@ -250,6 +251,7 @@ sup_on_commit(void *arg, const union proto_any *msg, struct chan_fds *fds)
 		follow(broker);
 		set_cgroup(broker);
 		broker_confine(broker);
+		adopt_sessions(broker);
 		say_hello(broker);
 		return;
 	}
@@ -376,6 +378,13 @@ sup_on_stop(void *arg, const union proto_any *msg, struct chan_fds *fds)
 }
 
 static void
+sup_on_swept(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	(void)fds;
+	sweep_done(arg, msg->PING.count);
+}
+
+static void
 sup_lost(void *arg, const char *why)
 {
 	struct broker *broker = arg;
@@ -413,6 +422,7 @@ static const struct chan_handler handlers[] = {
 	{ MSG_SB_LEAVE, sup_on_leave },
 	{ MSG_SB_TOLD, sup_on_told },
 	{ MSG_SB_SURVEY, sup_on_survey },
+	{ MSG_SB_SWEPT, sup_on_swept },
 };
 
 static const struct chan_ops sup_ops = {
@@ -535,9 +545,15 @@ broker_stop(struct broker *broker, uint64_t grace_ms)
 static void
 term_cb(evutil_socket_t signo, short what, void *arg)
 {
+	struct broker *broker = arg;
+
 	(void)signo;
 	(void)what;
-	broker_stop(arg, BROKER_ORPHAN_GRACE_MS);
+	/* All is stored, for whoever has sent this and starts the next one. */
+	if (broker->superior == NULL && !broker->stopping &&
+	    fdstore_is_there(broker->store))
+		_exit(0);
+	broker_stop(broker, BROKER_ORPHAN_GRACE_MS);
 }
 
 static int
@@ -558,7 +574,8 @@ broker_init(struct broker *broker, int control)
 	    event_add(broker->term_event, NULL) == -1 ||
 	    trail_init(broker) == -1 || attach_init(broker) == -1 ||
 	    sweep_init(broker) == -1 || lend_init(broker) == -1 ||
-	    count_init(broker) == -1 || operators_init(broker) == -1)
+	    count_init(broker) == -1 || operators_init(broker) == -1 ||
+	    adopt_init(broker) == -1)
 		return -1;
 	broker->superior = chan_new(broker->base, control, ROLE_BROKER,
 	    ROLE_SUPERVISOR, &sup_ops, broker);
@@ -572,6 +589,7 @@ broker_clear(struct broker *broker)
 	gates_clear(broker);
 	keep_clear(&broker->keep);
 	sessions_clear(broker);
+	adopt_clear(broker);
 	attach_clear(broker);
 	sweep_clear(broker);
 	lend_clear(broker);
@@ -590,12 +608,14 @@ broker_clear(struct broker *broker)
 }
 
 int
-broker_serve(int control)
+broker_serve(int control, struct fdstore_item *stored, size_t nstored)
 {
 	struct broker broker;
 	int status;
 
 	memset(&broker, 0, sizeof(broker));
+	broker.stored = stored;
+	broker.nstored = nstored;
 	if (broker_init(&broker, control) == -1)
 		fatalx("cannot start: out of memory");
 	event_base_dispatch(broker.base);

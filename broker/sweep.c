@@ -15,6 +15,8 @@
 #include <event2/event.h>
 
 #include "broker/broker.h"
+#include "common/chan.h"
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/reap.h"
 
@@ -77,16 +79,49 @@ sweep_session(struct session *session)
 }
 
 /*
+ * What a runner leaves that was not our child becomes the supervisor's: it is
+ * to look once the runner has gone.
+ */
+static bool
+is_swept(struct session *session)
+{
+	struct broker *broker = session->broker;
+	struct fields_PING sweep;
+
+	if (!session->adopted || session->cgroup.dir != -1 ||
+	    broker->superior == NULL)
+		return true;
+	if (session->sweep == 0) {
+		session->sweep = sweep.count = ++broker->sweeps;
+		session->sweep_until_ms = clock_ms() + BROKER_SWEPT_MS;
+		chan_send(broker->superior, MSG_BS_SWEEP, &sweep, NULL, 0);
+	}
+	return broker->swept >= session->sweep ||
+	    clock_ms() >= session->sweep_until_ms;
+}
+
+void
+sweep_done(struct broker *broker, uint64_t count)
+{
+	if (count > broker->sweeps)
+		return;
+	broker->swept = count;
+	if (!TAILQ_EMPTY(&broker->leaving))
+		arm(broker, 0);
+}
+
+/*
  * Whether all that can be seen of it is gone; "orphans" is everybody's.  What
  * a runner left that was collected during a look may have been taken for that
  * runner's in it.
  */
 static bool
-is_over(const struct session *session, int orphans)
+is_over(struct session *session, int orphans)
 {
 	return orphans == 0 && !session->unseen &&
 	    cgroup_is_empty(&session->cgroup) &&
-	    (session->run == NULL || run_pid(session->run) == 0);
+	    (session->run == NULL || run_pid(session->run) == 0) &&
+	    is_swept(session);
 }
 
 static void

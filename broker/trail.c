@@ -398,6 +398,18 @@ trail_operator(struct operator *op, const struct trail_operation *what)
 }
 
 void
+trail_adopted(struct broker *broker, uint32_t sessions)
+{
+	struct audit_record record = {
+		.event = AUDIT_ADOPT,
+		.count = sessions,
+	};
+
+	if (wanted(broker))
+		emit(broker, &record);
+}
+
+void
 trail_reloaded(struct broker *broker, const char *wrong)
 {
 	struct audit_record record = {

@@ -80,6 +80,8 @@ struct trail_operation {
 };
 void trail_operator(struct operator *operator,
     const struct trail_operation *what);
+/* So many sessions were taken over from an earlier broker. */
+void trail_adopted(struct broker *broker, uint32_t sessions);
 
 /* A later order was taken, or not: "wrong" says why. */
 void trail_reloaded(struct broker *broker, const char *wrong);

@@ -111,6 +111,26 @@ control_on_detach(void *arg, const union proto_any *msg,
 	runner_detach(runner);
 }
 
+/* Another broker has this channel now; nothing else has changed. */
+static void
+control_on_resume(void *arg, const union proto_any *msg,
+    struct chan_fds *fds)
+{
+	struct runner *runner = arg;
+	struct fields_RB_HERE here = {
+		.version = PROTO_VERSION,
+		.oldest = PROTO_OLDEST,
+		.generation = runner->attach == NULL ? 0 :
+		    runner->attach->generation,
+	};
+
+	(void)fds;
+	/* Whether that goes together is the broker's to judge. */
+	chan_set_version(runner->broker, msg->HELLO.version);
+	chan_send(runner->broker, MSG_RB_HERE, &here, NULL, 0);
+	lend_repeat(runner);
+}
+
 static void
 control_on_report(void *arg, const union proto_any *msg,
     struct chan_fds *fds)
@@ -191,6 +211,7 @@ static const struct chan_handler handlers[] = {
 	{ MSG_BR_LIST, control_on_list },
 	{ MSG_BR_SIGNAL, control_on_signal },
 	{ MSG_BR_TRACE, control_on_trace },
+	{ MSG_BR_RESUME, control_on_resume },
 };
 
 const struct chan_ops control_ops = {

@@ -242,6 +242,29 @@ lend_recalled(struct runner *runner, enum proto_budget budget)
 }
 
 void
+lend_repeat(struct runner *runner)
+{
+	static const enum proto_budget leased[] = {
+		BUDGET_PROCESSES, BUDGET_STARTS, BUDGET_HANDLES,
+		BUDGET_RETAINED_BYTES, BUDGET_SPILLED_BYTES
+	};
+	uint64_t amount;
+	size_t i;
+
+	for (i = 0; i < sizeof(leased) / sizeof(leased[0]); i++) {
+		amount = runner->amounts[leased[i]];
+		want(runner, leased[i], amount == LEND_FREE ?
+		    in_use(runner, leased[i]) : amount);
+	}
+	/* What was asked for and not answered is asked for again. */
+	if (runner->waiting != NULL)
+		want(runner, runner->waiting->budget,
+		    in_use(runner, runner->waiting->budget) + 1 + AHEAD);
+	runner->bytes_asked = false;
+	runner->spill.asked = runner->spill.refused = false;
+}
+
+void
 lend_settle(struct runner *runner)
 {
 	static const struct {

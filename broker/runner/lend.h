@@ -31,6 +31,9 @@ bool lend_admits(struct attach *attach, const struct proto_head *head,
 void lend_told(struct runner *runner, const struct fields_LEASE *lease);
 void lend_recalled(struct runner *runner, enum proto_budget budget);
 
+/* A new broker is to know all that the former one did. */
+void lend_repeat(struct runner *runner);
+
 /* Less is in use than was: what is not needed soon goes back. */
 void lend_settle(struct runner *runner);
 

@@ -280,10 +280,66 @@ Test(cgroup, none_is_fine_everywhere)
 	cgroup_free(NULL);
 }
 
+static struct cgroup *
+cgroup_of(pid_t pid, char *why, size_t size)
+{
+	char label[64];
+
+	snprintf(label, sizeof(label), "holdfast-%d", (int)pid);
+	cr_assert(cgroup_is_label(label));
+	return cgroup_new(NULL, label, why, size);
+}
+
+Test(cgroup, labels_are_names_and_no_paths)
+{
+	static const char *const wrong[] = { "", "holdfast-", "holdfast-0",
+	    "holdfast-1/..", "..", "holdfast-1x", "x-1", "/" };
+	size_t i;
+
+	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		cr_assert_not(cgroup_is_label(wrong[i]), "%s", wrong[i]);
+}
+
+static bool
+knows_none(void *arg, const char *name)
+{
+	(void)arg;
+	(void)name;
+	return false;
+}
+
+/* The next broker has the same directory, and what is in it. */
+Test(cgroup, one_that_is_there_is_taken_over)
+{
+	char why[256];
+	struct cgroup_plan plan = { .tenant = "t", .uid = getuid() };
+	struct cgroup_session session, again;
+	struct cgroup *left = cgroup_of(getpid(), why, sizeof(why)), *next;
+
+	if (left == NULL)
+		cr_skip_test("%s", why);
+	cr_assert_eq(cgroup_make(left, &plan, "session", &session), 0);
+	next = cgroup_of(getpid(), why, sizeof(why));
+	cr_assert_not_null(next);
+	cgroup_open(next, "t", "other", &again);
+	cr_assert_eq(again.dir, -1);
+	cgroup_open(next, "t", "session", &again);
+	cr_assert_neq(again.dir, -1);
+	cr_assert(cgroup_is_empty(&again));
+	cgroup_close_leaves(&session);
+	cgroup_sweep(next, knows_none, NULL);
+	cgroup_remove("session", &again);
+	cgroup_open(next, "t", "session", &again);
+	cr_assert_eq(again.dir, -1);
+	close(session.dir);
+	cgroup_free(next);
+	cgroup_free(left);
+}
+
 Test(cgroup, what_is_in_it_is_killed_and_it_goes_away)
 {
 	char why[256], path[64];
-	struct cgroup *cgroup = cgroup_new(NULL, getpid(), why, sizeof(why));
+	struct cgroup *cgroup = cgroup_of(getpid(), why, sizeof(why));
 	struct cgroup_plan plan = { .tenant = "t", .uid = getuid() };
 	struct cgroup_session session;
 	int fd, status;
@@ -326,16 +382,18 @@ Test(cgroup, what_a_killed_one_left_is_removed_by_the_next)
 	if (dead == 0)
 		_exit(0);
 	waitpid(dead, NULL, 0);
-	left = cgroup_new(NULL, dead, why, sizeof(why));
+	left = cgroup_of(dead, why, sizeof(why));
 	if (left == NULL)
 		cr_skip_test("%s", why);
 	cr_assert_eq(cgroup_make(left, &plan, "session", &session), 0);
 	cr_assert_eq(faccessat(session.dir, "cgroup.events", F_OK, 0), 0);
-	next = cgroup_new(NULL, getpid(), why, sizeof(why));
+	next = cgroup_of(getpid(), why, sizeof(why));
 	cr_assert_not_null(next);
 	cr_assert_eq(faccessat(session.dir, "cgroup.events", F_OK, 0), -1);
-	cr_assert_eq(cgroup_make(left, &plan, "another", &another), -1);
 	cgroup_remove("session", &session);
+	/* Should it live in spite of that, it makes its own again. */
+	cr_assert_eq(cgroup_make(left, &plan, "another", &another), 0);
+	cgroup_remove("another", &another);
 	cgroup_free(left);
 	cgroup_free(next);
 }

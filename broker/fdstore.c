@@ -154,7 +154,7 @@ retry_cb(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	while (sent != 0 && (message = TAILQ_FIRST(&store->queue)) != NULL) {
 		sent = transmit(store, message->name, message->fd);
-		if (sent == -1)
+		if (sent == -1 && message->fd != -1)
 			tell_once(store, "nothing can be stored");
 		if (sent != 0)
 			message_free(store, message);
@@ -210,7 +210,7 @@ say(struct fdstore *store, const char *name, int fd)
 	sent = store->nqueued > 0 ? 0 : transmit(store, name, fd);
 	if (sent == 0)
 		enqueue(store, name, fd);
-	else if (sent == -1)
+	else if (sent == -1 && fd != -1)
 		tell_once(store, "nothing can be stored");
 }
 

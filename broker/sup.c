@@ -27,10 +27,6 @@
 #include "common/reap.h"
 #include "common/xmalloc.h"
 
-/* Everything the next broker needs is stored with a new holdfastd. */
-void store_again(struct broker *broker);
-#pragma weak store_again
-
 /* Bytes of session ids in one message. */
 #define SUP_IDS_MAX 40960
 
@@ -479,8 +475,7 @@ broker_adopted_by(struct broker *broker, int fd,
 	chan_set_version(broker->superior, hello->version);
 	keep_give(broker);
 	say_hello(broker);
-	if (store_again != NULL)
-		store_again(broker);
+	sessions_store(broker);
 }
 
 void

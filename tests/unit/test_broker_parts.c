@@ -153,7 +153,7 @@ Test(settings, sessions_are_as_many_as_open_files_allow)
 	cr_assert_not(settings_fit(&settings, 1048576));
 	cr_assert_eq(settings.max_sessions, 4096);
 	cr_assert(settings_fit(&settings, 4096));
-	cr_assert_eq(settings.max_sessions, (4096 - 256) / 2);
+	cr_assert_eq(settings.max_sessions, (4096 - 256) / 3);
 	cr_assert(settings_fit(&settings, 20));
 	cr_assert_eq(settings.max_sessions, 1);
 }

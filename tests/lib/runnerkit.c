@@ -98,14 +98,13 @@ kit_order(struct kit *kit, uint16_t type, const void *msg)
 void
 kit_expect_order(struct kit *kit, uint16_t type)
 {
-	union proto_any msg;
 	struct chan_fds fds;
 	const char *why = "";
 	int got;
 
 	got = chan_read_one(kit->control, ROLE_BROKER, ROLE_RUNNER,
 	    type == MSG_RB_HELLO ? PHASE_START : PHASE_UP, PATIENCE_MS,
-	    control_bytes, &msg, &fds, &why);
+	    control_bytes, &kit->order, &fds, &why);
 	cr_assert_eq(got, type, "%d came instead of %s (%s)", got,
 	    proto_name(type), why);
 }

@@ -23,6 +23,7 @@ struct kit {
 	uint8_t *payload;	/* behind the spans of the last message */
 	struct proto_head head;
 	union proto_any msg;
+	union proto_any order;	/* the last control message, until the next */
 	struct fields_BR_CONFIG config;
 	struct fields_HELLO hello;	/* what this gateway says it is */
 };
@@ -38,7 +39,7 @@ void kit_stop(struct kit *kit);
 void kit_attach(struct kit *kit, int drop);
 void kit_drop(struct kit *kit);
 
-/* Control messages: send, and wait for one of this type. */
+/* Control messages: send, and wait for one of this type (kit->order). */
 void kit_order(struct kit *kit, uint16_t type, const void *msg);
 void kit_expect_order(struct kit *kit, uint16_t type);
 /* The runner exits by itself; its status as waitpid(2) tells it. */

@@ -39,6 +39,9 @@ libcriterion-dev  module:criterion       unit tests
 mandoc            command:mandoc         checks the manual pages
 openssl           command:openssl        keys for tests of configurations
 procps            command:ps             looks for processes left behind
+haproxy           file:/usr/sbin/haproxy a proxy in front of hosts
+nginx-light       file:/usr/sbin/nginx   another one
+iproute2          command:ip             hosts and a network between them
 '
 
 have() {

@@ -178,7 +178,8 @@ has_other_broker(void *arg)
 
 /* An adopted broker is replaced as any other; so is a gateway. */
 static void
-story_wards(struct daemon *daemon)
+story_wards(struct daemon *daemon, struct party *party,
+    struct party_job *job)
 {
 	struct crew before, now;
 
@@ -189,10 +190,12 @@ story_wards(struct daemon *daemon)
 	    "a broker that was taken over is replaced");
 	crew_look(&now);
 	tap_ok(same_gateways(&before, &now), "the gateways stay");
+	tap_ok(exchange(party, job, 1000) == 0 && settled(party),
+	    "the stream goes on %s", party_error(party));
 	daemon_kill(daemon);
-	tap_ok(daemon_start_again(daemon) == 0 && wait_until(can_attach,
-	    daemon, ADOPT_MS) == 0, "so is one that it started itself, when "
-	    "holdfastd is killed after it");
+	tap_ok(daemon_start_again(daemon) == 0 && exchange(party, job,
+	    1001) == 0 && settled(party), "so it does when holdfastd is "
+	    "killed after its broker %s", party_error(party));
 }
 
 /* Others speak at RUNTIME/notify, and at the door. */
@@ -343,10 +346,10 @@ main(void)
 		story_notify(daemon);
 		story_door(daemon);
 		story_others(daemon);
+		story_wards(daemon, party, job);
 		tap_ok(party_finish(party, job) == 0, "what went through is "
 		    "what the job says %s", party_error(party));
 		party_free(party);
-		story_wards(daemon);
 		story_hung(daemon);
 		tap_ok(daemon_stop(daemon, ADOPT_MS) == 0,
 		    "holdfastd ends with 0");

@@ -153,20 +153,24 @@ broker_is_new(void *arg)
 }
 
 static void
-story_rounds(struct daemon *daemon)
+story_rounds(struct daemon *daemon, struct party *party,
+    struct party_job *job)
 {
 	int round, good = 1, early = 0, fds = 0;
 
 	for (round = 0; good && round < UPGRADE_ROUNDS; round++) {
-		good = install_all() == 0 && order_upgrade(daemon) == 0 &&
+		good = party_ask_output(party, job, 20000) == 0 &&
+		    install_all() == 0 && order_upgrade(daemon) == 0 &&
 		    wait_until(broker_is_new, daemon, UPGRADE_MS) == 0 &&
 		    runs_installed(daemon_pid(daemon), "holdfastd");
+		good = good && party_settle(party) == 0 &&
+		    party_is_connected(party);
 		fds = procfs_descriptors(daemon_pid(daemon));
 		if (round == 1)
 			early = fds;
 	}
 	tap_ok(good, "%d upgrades: the same process, other programs (after "
-	    "%d)", UPGRADE_ROUNDS, round);
+	    "%d) %s", UPGRADE_ROUNDS, round, party_error(party));
 	tap_ok(fds <= early, "holdfastd has no descriptor more: %d, %d",
 	    early, fds);
 }
@@ -233,10 +237,10 @@ main(void)
 		job = party_start(party, PARTY_PIPES, "talk");
 	if (tap_ok(job != NULL, "a client and its job")) {
 		story_refused(daemon);
+		story_rounds(daemon, party, job);
 		tap_ok(party_finish(party, job) == 0, "what went through is "
 		    "what the job says %s", party_error(party));
 		party_free(party);
-		story_rounds(daemon);
 		tap_ok(daemon_stop(daemon, UPGRADE_MS) == 0,
 		    "holdfastd ends with 0");
 		tap_ok(daemon_check_clean(daemon, UPGRADE_MS) == 0,

@@ -49,6 +49,7 @@ struct link {
 	size_t high, low;
 	bool above;		/* went over "high" and not under "low" since */
 	bool paused;
+	bool halting;		/* paused, or about to be: see link_halt() */
 	bool mute;		/* the peer takes nothing any more */
 	bool dead;
 	bool clean;
@@ -276,6 +277,10 @@ link_read(struct link *link)
 	int count = 0;
 	ssize_t n;
 
+	if (link->halting && link->in.len == 0) {
+		link_pause(link);
+		return 0;
+	}
 	if (pending_room(&link->in, &room) == -1) {
 		link_end(link, NULL, "out of memory");
 		return 0;
@@ -283,7 +288,8 @@ link_read(struct link *link)
 	if (room > 0)
 		iov[count++] = (struct iovec){ link->in.p + link->in.len,
 			room };
-	iov[count++] = (struct iovec){ scratch, sizeof(scratch) };
+	if (!link->halting || room == 0)
+		iov[count++] = (struct iovec){ scratch, sizeof(scratch) };
 	n = readv(link->fd, iov, count);
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return 0;
@@ -302,7 +308,7 @@ link_read(struct link *link)
 	/* A head that was split is whole now. */
 	if (!link->dead && !link->paused && link->in.len >= PROTO_HEAD_LEN)
 		link_settle(link);
-	return (size_t)n == room + sizeof(scratch);
+	return link->halting || (size_t)n == room + sizeof(scratch);
 }
 
 static void
@@ -378,8 +384,32 @@ link_pause(struct link *link)
 }
 
 void
+link_halt(struct link *link)
+{
+	if (link->halting || link->dead)
+		return;
+	link->halting = true;
+	if (link->in.len == 0)
+		link_pause(link);
+}
+
+int
+link_halted(const struct link *link)
+{
+	return link->halting && link->paused && link->in.len == 0 &&
+	    !link->dead;
+}
+
+int
+link_dup(const struct link *link)
+{
+	return unix_dup(link->fd);
+}
+
+void
 link_resume(struct link *link)
 {
+	link->halting = false;
 	if (!link->paused || link->dead)
 		return;
 	link->paused = false;

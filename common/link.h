@@ -95,6 +95,17 @@ void link_pause(struct link *link);
 void link_resume(struct link *link);
 
 /*
+ * Read no further than to the end of the message that has begun to come;
+ * link_resume() undoes it.  link_halted() tells when that has been delivered,
+ * so that whoever has a duplicate of the descriptor can go on from there.
+ */
+void link_halt(struct link *link);
+int link_halted(const struct link *link);
+
+/* A duplicate of the descriptor, close-on-exec; -1 with errno. */
+int link_dup(const struct link *link);
+
+/*
  * Deliver now, from within, the whole messages that have come already: what
  * one turn of reading takes, nothing while paused.  The link may be freed in
  * it.

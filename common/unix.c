@@ -59,6 +59,12 @@ unix_is_socket(int fd, int type)
 	    getpeername(fd, (struct sockaddr *)&ss, &len) == 0;
 }
 
+int
+unix_dup(int fd)
+{
+	return fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
 void
 unix_close(int *fd)
 {

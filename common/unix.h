@@ -15,6 +15,9 @@ int unix_pair(int type, int pair[2]);
 int unix_nonblock(int fd);
 int unix_cloexec(int fd);
 
+/* A duplicate, close-on-exec; -1 with errno. */
+int unix_dup(int fd);
+
 /*
  * Whether "fd" is a connected Unix socket of "type"; what a peer passes is
  * asked before it is used.

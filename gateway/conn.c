@@ -101,6 +101,11 @@ conn_close(struct conn *c, int code, const char *text)
 {
 	if (c->state == CONN_CLOSING || c->state == CONN_DEAD)
 		return;
+	/* It is not ours to say anything to. */
+	if (c->state == CONN_TAKING) {
+		conn_lost(c);
+		return;
+	}
 	if (!conn_state_row(c->state)->websocket) {
 		upgrade_refuse(c, code, text);
 		return;
@@ -151,6 +156,8 @@ conn_lost(struct conn *c)
 {
 	if (c->state == CONN_DEAD)
 		return;
+	if (c->state == CONN_TAKING)
+		heir_decline(c);
 	session_release(c);
 	conn_move(c, CONN_EV_LOST);
 	event_del(c->ev_read);
@@ -164,6 +171,16 @@ conn_lost(struct conn *c)
 	conns_remove(c);
 	meter_touch(&c->gw->meter);
 	listeners_room(c->gw->listeners);
+}
+
+void
+conn_forget(struct conn *c)
+{
+	if (c->session[0] != '\0')
+		conns_unname(c);
+	c->session[0] = '\0';
+	c->admitted = 0;
+	conn_lost(c);
 }
 
 static int
@@ -211,6 +228,29 @@ conn_new(struct gateway *gw, const struct listener *listener,
 	return 0;
 }
 
+struct conn *
+conn_adopt(struct gateway *gw, const struct listener *listener, int fd)
+{
+	struct conn *c = calloc(1, sizeof(*c));
+
+	if (c == NULL) {
+		close(fd);
+		return NULL;
+	}
+	c->gw = gw;
+	c->listener = listener;
+	c->fd = fd;
+	c->state = CONN_TAKING;
+	c->since = clock_ms();
+	outq_init(&c->out);
+	if (conn_upgrade(c) == -1 || conn_start(c, PEERS_NONE) == -1) {
+		conn_free(c);
+		return NULL;
+	}
+	conn_timer(c);
+	return c;
+}
+
 void
 conn_free(struct conn *c)
 {
@@ -228,7 +268,10 @@ conn_free(struct conn *c)
 	free(c->head);
 	free(c->greeting);
 	free(c->rest);
+	if (c->token != NULL)
+		explicit_bzero(c->token, c->token_len);
 	free(c->token);
+	arrival_free(c->arrival);
 	free(c->info);
 	outq_clear(&c->out);
 	unix_close(&c->fd);

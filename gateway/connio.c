@@ -127,6 +127,9 @@ conn_wants(const struct conn *c)
 		return false;
 	if (c->state == CONN_CLOSING)
 		return true;
+	if (c->parting && (c->ws == NULL || !ws_begun(c->ws)) &&
+	    c->rest_len <= CONN_HAND_MAX)
+		return false;
 	return !conn_piled(c) &&
 	    (c->relay == NULL || !relay_clogged(c->relay));
 }

@@ -73,6 +73,23 @@ credit_take(struct credit *c, uint64_t cost, uint64_t *ticket)
 	return NULL;
 }
 
+const char *
+credit_resume(struct credit *c, uint64_t taken, uint64_t left, uint64_t end)
+{
+	const char *why;
+	uint64_t ticket;
+
+	if (left > taken)
+		return "more has left than came";
+	c->taken = c->returned = c->told = left;
+	if (taken == left)
+		return NULL;
+	why = credit_take(c, taken - left, &ticket);
+	if (why == NULL)
+		credit_mark(c, ticket, end);
+	return why;
+}
+
 void
 credit_mark(struct credit *c, uint64_t ticket, uint64_t end)
 {

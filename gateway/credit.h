@@ -33,6 +33,13 @@ void credit_clear(struct credit *c);
  */
 const char *credit_take(struct credit *c, uint64_t cost, uint64_t *ticket);
 
+/*
+ * Go on where another has stopped: this much has been taken and has left, and
+ * what lies between is in the stream up to byte "end".  NULL, or why not.
+ */
+const char *credit_resume(struct credit *c, uint64_t taken, uint64_t left,
+    uint64_t end);
+
 /* It ends at byte "end" of what goes to the client. */
 void credit_mark(struct credit *c, uint64_t ticket, uint64_t end);
 

@@ -50,7 +50,7 @@ bury_cb(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	conns_bury(gw);
-	if (gw->stopping && gw->nconns == 0)
+	if ((gw->stopping || gw->leave != NULL) && gw->nconns == 0)
 		event_base_loopbreak(gw->base);
 }
 
@@ -107,6 +107,8 @@ gateway_clear(struct gateway *gw)
 		meter_flush(&gw->meter);
 	meter_clear(&gw->meter);
 	scrapes_free(gw->scrapes);
+	leave_free(gw->leave);
+	heir_free(gw->heir);
 	sup_free(gw->sup);
 	listeners_free(gw->listeners);
 	crowd_free(gw->crowd);

@@ -21,11 +21,14 @@
 #include "gateway/peers.h"
 #include "gateway/state.h"
 
+struct arrival;
 struct crowd;
 struct crowd_source;
 struct event;
 struct event_base;
+struct heir;
 struct lead;
+struct leave;
 struct listener;
 struct listeners;
 struct relay;
@@ -52,7 +55,7 @@ struct ws;
 #define CONN_ANSWERS_MAX (16 * 1024 * 1024)
 
 /* Times that nobody configures, in milliseconds. */
-#define CONN_BROKER_MS 5000	/* for the broker's answer */
+#define CONN_BROKER_MS 10000	/* for the broker's answer, or the broker */
 #define CONN_LINGER_MS 1000	/* for the other end to close, too */
 #define CONN_FAREWELL_MS 30000	/* for one displaced to take its Close */
 #define CONN_LOOK_MS 100	/* between looks at one that is not read */
@@ -92,6 +95,8 @@ struct gateway {
 
 	bool stopping;
 	struct event *ev_stop;
+	struct leave *leave;	/* another takes this one's place, or NULL */
+	struct heir *heir;	/* this one takes another's, or NULL */
 };
 
 /* An attach that waits for the broker. */
@@ -119,6 +124,7 @@ struct conn {
 	bool displaced;		/* its Close is all that it still gets */
 	bool pinged;		/* and not heard since */
 	bool finished;		/* and that has been said */
+	bool parting;		/* no new message is looked at */
 	struct event *ev_read, *ev_write, *ev_timer;
 	const struct transport *io;
 	struct tls_session *tls; /* NULL: none */
@@ -143,6 +149,8 @@ struct conn {
 	uint8_t source_bytes[PROXIES_CLIENT_MAX];
 	size_t source_len;
 	uint64_t admitted;	/* which broker channel knows it, 0: none */
+	uint64_t announced;	/* which is being told of it unasked */
+	struct arrival *arrival; /* while it is being taken */
 	struct attach *attach;
 	struct relay *relay;
 	char *info;		/* the environment as JSON, once attached */
@@ -192,6 +200,17 @@ void conns_bury(struct gateway *gw);
 int conn_new(struct gateway *gw, const struct listener *listener,
     struct crowd_source *source, enum peers_trust trust, int fd);
 
+/*
+ * One that another gateway hands over, let in long ago: it waits for the
+ * broker's word and its socket is not looked at.  NULL: no memory, and "fd"
+ * is closed.
+ */
+struct conn *conn_adopt(struct gateway *gw, const struct listener *listener,
+    int fd);
+
+/* Another gateway has it now: go without a word to anybody. */
+void conn_forget(struct conn *c);
+
 /* It has been let in, or is gone: its source has one less to wait for. */
 void conn_settle(struct conn *c);
 
@@ -230,6 +249,9 @@ void conn_flush(struct conn *c);
 
 /* Whether more of what the client sends is to be looked at now. */
 bool conn_wants(const struct conn *c);
+
+/* The most that may be read and not looked at when it is handed over. */
+#define CONN_HAND_MAX PROTO_INPUT_MAX
 
 /* Start or stop reading, as conn_wants() says. */
 void conn_update(struct conn *c);
@@ -292,6 +314,25 @@ void attach_free(struct attach *attach);
 /* envinfo.c: malloc'ed JSON about where processes run; NULL: no memory. */
 char *envinfo_make(const struct fields_BG_ATTACHED *m, size_t *len);
 
+/* heir.c: taking another gateway's connections. */
+void heir_new(struct gateway *gw, int fd);
+void heir_free(struct heir *heir);
+/* The broker has confirmed it; it will not, or the client is gone. */
+void heir_take(struct conn *c);
+void heir_decline(struct conn *c);
+/* A duplicate of the data socket of one that is being taken, or -1. */
+int heir_dup(const struct conn *c);
+void arrival_free(struct arrival *arrival);
+
+/* leave.c: another gateway serves in place of this one. */
+
+/*
+ * Accept nobody any more, finish what is being answered, and leave the loop
+ * within "grace_ms".  "heir" is a channel to the other one, owned, or -1.
+ */
+void gateway_leave(struct gateway *gw, uint64_t grace_ms, int heir);
+void leave_free(struct leave *leave);
+
 /* relay.c: one data link. */
 struct method;
 struct relay *relay_new(struct conn *c, int fd);
@@ -310,6 +351,32 @@ const char *relay_finish(struct relay *relay);
 void relay_settle(struct relay *relay);
 /* Send what is queued for the runner now. */
 void relay_flush(struct relay *relay);
+/* A duplicate of the data socket, or -1 with errno. */
+int relay_dup(const struct relay *relay);
+
+/*
+ * Read no more from the runner than the message that has begun to come, or
+ * go on.  When it is quiet, no byte is here or on its way through here: 
+ * everything that came is in the client's socket, what the client asked for
+ * is in the runner's, and the last acknowledgement, too.
+ */
+void relay_halt(struct relay *relay, bool halt);
+bool relay_quiet(struct relay *relay);
+/* Whether the client waits for an answer, reads that may wait excepted. */
+bool relay_answering(const struct relay *relay);
+
+/* What another gateway has to know to go on. */
+struct relay_state {
+	uint64_t pending, parked;	/* calls without an answer; reads */
+	uint64_t taken, left;		/* costs, see PROTOCOL */
+	uint32_t calls;			/* numbers given to calls */
+	uint32_t version;		/* the runner's; 0: no HELLO yet */
+	bool greeted;
+};
+void relay_save(const struct relay *relay, struct relay_state *state);
+/* As relay_new(), going on from there. */
+struct relay *relay_adopt(struct conn *c, int fd,
+    const struct relay_state *state);
 /* Whether the runner takes more, and answers' bytes held back. */
 bool relay_clogged(const struct relay *relay);
 size_t relay_held(const struct relay *relay);
@@ -345,6 +412,10 @@ const char *listeners_set_tls(struct listeners *l, struct span name,
     int chain, int key);
 /* The name of one that cannot serve yet, or NULL. */
 const char *listeners_unready(const struct listeners *l);
+/* One that serves and speaks no TLS, by name, or NULL; and its name. */
+const struct listener *listeners_plain(const struct listeners *l,
+    struct span name);
+const char *listener_name(const struct listener *one);
 /* Allowed origins in their normal form, NULL at the end. */
 const char *const *listener_origins(const struct listener *one);
 /* A new session if it is TLS that is spoken; -1: no memory. */
@@ -367,5 +438,7 @@ void listeners_room(struct listeners *l);
 /* sup.c: the supervisor. */
 struct sup *sup_new(struct gateway *gw, int fd);
 void sup_free(struct sup *sup);
+/* The broker is there, which the supervisor waits for.  NULL is fine. */
+void sup_ready(struct sup *sup);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include "gateway/jsonstr.h"
 #include "gateway/jsontree.h"
+#include "gateway/utf8.h"
 
 /* Scratch above this is not kept. */
 #define SCRATCH_KEEP 65536
@@ -369,6 +370,20 @@ jsontree_parse(struct jsontree *tree, const char *text, size_t len,
 	else
 		json_object_put(c.stack[0]);
 	return why;
+}
+
+bool
+jsontree_is_object(const char *text, size_t len, unsigned int depth,
+    size_t values)
+{
+	struct jsontree tree = { .max_depth = depth, .max_values = values };
+	struct json_object *root = NULL;
+	bool sound = len > 0 && utf8_valid(text, len) &&
+	    jsontree_parse(&tree, text, len, &root) == NULL;
+
+	json_object_put(root);
+	jsontree_clear(&tree);
+	return sound;
 }
 
 void

@@ -8,6 +8,7 @@
 #ifndef GATEWAY_JSONTREE_H
 #define GATEWAY_JSONTREE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "gateway/jsonstr.h"
@@ -45,6 +46,13 @@ struct jsontree {
  */
 const char *jsontree_parse(struct jsontree *tree, const char *text,
     size_t len, struct json_object **root);
+
+/*
+ * Whether "text" is one JSON object in UTF-8, no deeper than "depth" and of no
+ * more than "values" by weight.
+ */
+bool jsontree_is_object(const char *text, size_t len, unsigned int depth,
+    size_t values);
 
 /* Free what is kept between parses. */
 void jsontree_clear(struct jsontree *tree);

@@ -507,6 +507,20 @@ listener_complain(const struct listener *one, int fd, const char *why)
 	peers_complain(one->peers, one->name, fd, why);
 }
 
+const struct listener *
+listeners_plain(const struct listeners *l, struct span name)
+{
+	const struct listener *one = find(l, name);
+
+	return one == NULL || one->secure || one->fd == -1 ? NULL : one;
+}
+
+const char *
+listener_name(const struct listener *one)
+{
+	return one->name;
+}
+
 const char *const *
 listener_origins(const struct listener *one)
 {

@@ -69,6 +69,8 @@ relay_call(struct relay *relay, const struct method *method,
 	 */
 	relay_greet(relay);
 	relay->pending++;
+	if (method->type == MSG_GR_READ)
+		relay->parked++;
 	if (w->len < CALL_DIRECT)
 		link_sendv(relay->link, method->type, call, &iov, 1);
 	else
@@ -80,6 +82,60 @@ void
 relay_flush(struct relay *relay)
 {
 	link_flush(relay->link);
+}
+
+int
+relay_dup(const struct relay *relay)
+{
+	return link_dup(relay->link);
+}
+
+void
+relay_halt(struct relay *relay, bool halt)
+{
+	/* The parts of a long answer lead to its end. */
+	if (halt && relay->bulk.method == NULL)
+		link_halt(relay->link);
+	else
+		link_resume(relay->link);
+}
+
+bool
+relay_quiet(struct relay *relay)
+{
+	struct fields_GR_ACK ack;
+
+	if (!link_halted(relay->link) || relay->bulk.method != NULL ||
+	    relay->held.len > 0 || !STAILQ_EMPTY(&relay->events))
+		return false;
+	credit_settle(&relay->credit, conn_left(relay->conn));
+	if (relay->credit.returned != relay->credit.told) {
+		ack.total = relay->credit.told = relay->credit.returned;
+		relay_greet(relay);
+		link_send(relay->link, MSG_GR_ACK, 0, &ack);
+	}
+	link_flush(relay->link);
+	return link_queued(relay->link) == 0;
+}
+
+bool
+relay_answering(const struct relay *relay)
+{
+	return relay->pending > relay->parked || relay->bulk.method != NULL;
+}
+
+void
+relay_save(const struct relay *relay, struct relay_state *state)
+{
+	*state = (struct relay_state){
+		.pending = relay->pending,
+		.parked = relay->parked,
+		.taken = relay->credit.taken,
+		.left = relay->credit.returned,
+		.calls = relay->calls,
+		.version = relay->version,
+		.greeted = relay->greeted,
+	};
 }
 
 bool
@@ -230,6 +286,41 @@ relay_new(struct conn *c, int fd)
 		return NULL;
 	}
 	link_set_marks(relay->link, CALLS_MAX, CALLS_MAX / 4);
+	return relay;
+}
+
+/*
+ * Bytes of an earlier stream are in the client's socket; this one begins so
+ * far on that what has left can be told by them, too.
+ */
+#define STREAM_BASE ((uint64_t)1 << 32)
+
+struct relay *
+relay_adopt(struct conn *c, int fd, const struct relay_state *state)
+{
+	struct relay *relay = relay_new(c, fd);
+	const char *why;
+
+	if (relay == NULL)
+		return NULL;
+	c->out.put = STREAM_BASE;
+	relay->pending = state->pending;
+	relay->parked = state->parked;
+	relay->calls = state->calls;
+	relay->greeted = state->greeted;
+	relay->version = state->version;
+	if (state->version != 0) {
+		link_set_version(relay->link, state->version);
+		link_set_phase(relay->link, PHASE_UP);
+	}
+	why = credit_resume(&relay->credit, state->taken, state->left,
+	    c->out.put);
+	if (why != NULL) {
+		log_debug("relay", "session %s: %s", c->session, why);
+		relay_free(relay);
+		return NULL;
+	}
+	relay_settle(relay);
 	return relay;
 }
 

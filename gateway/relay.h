@@ -37,6 +37,8 @@ struct relay {
 	unsigned int ask_ms;
 	bool greeted;		/* our HELLO is on its way */
 	uint64_t pending;	/* calls without an answer */
+	uint64_t parked;	/* those of them that read, or fewer */
+	uint32_t version;	/* the runner's; 0: it has said nothing */
 	uint32_t calls;		/* numbers given to calls */
 	STAILQ_HEAD(, event_item) events;
 	struct answer_bulk bulk; /* a fragmented message under way */

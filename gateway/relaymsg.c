@@ -153,11 +153,16 @@ relay_event(struct relay *relay, uint16_t type, const uint8_t *payload,
 }
 
 static const char *
-relay_answered(struct relay *relay)
+relay_answered(struct relay *relay, uint32_t method)
 {
 	if (relay->pending == 0)
 		return "answer to nothing";
 	relay->pending--;
+	if (method == MSG_GR_READ && relay->parked > 0)
+		relay->parked--;
+	/* An error does not say what it answers. */
+	if (relay->parked > relay->pending)
+		relay->parked = relay->pending;
 	if (relay->conn->out.len + relay->held.len > CONN_ANSWERS_MAX)
 		return "answers pile up";
 	return NULL;
@@ -171,6 +176,7 @@ on_hello(struct relay *relay, const struct proto_head *head,
 	if (proto_agree(msg->HELLO.version, msg->HELLO.oldest) == 0)
 		return "no version in common";
 	link_set_version(relay->link, msg->HELLO.version);
+	relay->version = msg->HELLO.version;
 	link_set_phase(relay->link, PHASE_UP);
 	/* It is there, so nothing is started by greeting it. */
 	relay_greet(relay);
@@ -204,7 +210,7 @@ on_result(struct relay *relay, const struct proto_head *head,
     const union proto_any *msg)
 {
 	const struct fields_RG_RESULT *m = &msg->RG_RESULT;
-	const char *why = relay_answered(relay);
+	const char *why = relay_answered(relay, m->method);
 	uint64_t cost = answer_cost(m);
 
 	(void)head;
@@ -243,7 +249,7 @@ on_error(struct relay *relay, const struct proto_head *head,
 
 	if (bulk_is(relay, head))
 		return bulk_broken(relay);
-	why = relay_answered(relay);
+	why = relay_answered(relay, 0);
 	return why != NULL ? why :
 	    answer_error(conn_replies(relay->conn), &msg->RG_ERROR);
 }
@@ -258,7 +264,7 @@ on_bulk_begin(struct relay *relay, const struct proto_head *head,
 {
 	/* The events are decoded to the place where this is. */
 	struct fields_RG_RESULT result = msg->RG_RESULT;
-	const char *why = relay_answered(relay);
+	const char *why = relay_answered(relay, result.method);
 
 	if (why == NULL)
 		why = relay_finish(relay);

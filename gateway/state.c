@@ -16,6 +16,7 @@ static const struct conn_state_row rows[CONN_STATES] = {
 	},
 	[CONN_ADMITTING] = {
 		.name = "admitting",
+		.known = true,
 		.limit = CONN_LIMIT_BROKER,
 		.expiry = CONN_EXPIRY_HTTP,
 		.code = 503,
@@ -23,15 +24,18 @@ static const struct conn_state_row rows[CONN_STATES] = {
 	},
 	[CONN_OPEN] = {
 		.name = "open",
+		.known = true,
 		.limit = CONN_LIMIT_HANDSHAKE,
 		.expiry = CONN_EXPIRY_CLOSE,
 		.code = WS_CODE_POLICY,
 		.text = "initialize did not come in time",
 		.reads = true,
 		.websocket = true,
+		.hands = true,
 	},
 	[CONN_ATTACHING] = {
 		.name = "attaching",
+		.known = true,
 		.limit = CONN_LIMIT_BROKER,
 		.expiry = CONN_EXPIRY_CLOSE,
 		.code = WS_CODE_TRY_LATER,
@@ -40,15 +44,34 @@ static const struct conn_state_row rows[CONN_STATES] = {
 	},
 	[CONN_ATTACHED] = {
 		.name = "attached",
+		.known = true,
 		.reads = true,
 		.websocket = true,
 		.pings = true,
+		.parts = true,
+		.hands = true,
 	},
 	[CONN_READY] = {
 		.name = "ready",
+		.known = true,
 		.reads = true,
 		.websocket = true,
 		.pings = true,
+		.parts = true,
+		.hands = true,
+	},
+	[CONN_TAKING] = {
+		.name = "taking",
+		.known = true,
+		.limit = CONN_LIMIT_BROKER,
+		.expiry = CONN_EXPIRY_DROP,
+	},
+	/* Whoever has it by then is not disturbed. */
+	[CONN_HANDED] = {
+		.name = "handed",
+		.limit = CONN_LIMIT_BROKER,
+		.expiry = CONN_EXPIRY_DROP,
+		.websocket = true,
 	},
 	[CONN_CLOSING] = {
 		.name = "closing",
@@ -73,6 +96,7 @@ static const unsigned char next[CONN_STATES][CONN_EVENTS] = {
 	},
 	[CONN_OPEN] = {
 		[CONN_EV_INITIALIZE] = CONN_ATTACHING + 1,
+		[CONN_EV_HANDED] = CONN_HANDED + 1,
 		ENDS,
 	},
 	[CONN_ATTACHING] = {
@@ -82,12 +106,20 @@ static const unsigned char next[CONN_STATES][CONN_EVENTS] = {
 	},
 	[CONN_ATTACHED] = {
 		[CONN_EV_INITIALIZED] = CONN_READY + 1,
+		[CONN_EV_HANDED] = CONN_HANDED + 1,
 		ENDS,
 	},
 	[CONN_READY] = {
 		[CONN_EV_INITIALIZED] = CONN_READY + 1,
+		[CONN_EV_HANDED] = CONN_HANDED + 1,
 		ENDS,
 	},
+	[CONN_TAKING] = {
+		[CONN_EV_ADMITTED] = CONN_OPEN + 1,
+		[CONN_EV_ATTACHED] = CONN_ATTACHED + 1,
+		[CONN_EV_LOST] = CONN_DEAD + 1,
+	},
+	[CONN_HANDED] = { ENDS },
 	[CONN_CLOSING] = {
 		[CONN_EV_LOST] = CONN_DEAD + 1,
 	},
@@ -100,6 +132,7 @@ static const char *const event_names[CONN_EVENTS] = {
 	[CONN_EV_ATTACHED] = "attached",
 	[CONN_EV_ATTACH_FAILED] = "attach failed",
 	[CONN_EV_INITIALIZED] = "initialized",
+	[CONN_EV_HANDED] = "handed",
 	[CONN_EV_CLOSE] = "close",
 	[CONN_EV_LOST] = "lost",
 };

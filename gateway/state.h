@@ -17,6 +17,8 @@ enum conn_state {
 	CONN_ATTACHING,		/* the broker is asked for a session */
 	CONN_ATTACHED,		/* initialize is answered */
 	CONN_READY,		/* initialized has come: every method works */
+	CONN_TAKING,		/* another gateway's: the broker is asked */
+	CONN_HANDED,		/* another gateway is to go on with it */
 	CONN_CLOSING,		/* the last bytes go out, then the end */
 	CONN_DEAD,		/* in no list any more, to be freed */
 	CONN_STATES
@@ -29,6 +31,7 @@ enum conn_event {
 	CONN_EV_ATTACHED,
 	CONN_EV_ATTACH_FAILED,	/* which may be tried again */
 	CONN_EV_INITIALIZED,
+	CONN_EV_HANDED,		/* its descriptors are on their way */
 	CONN_EV_CLOSE,		/* something is still to be said */
 	CONN_EV_LOST,		/* nobody is there any more */
 	CONN_EVENTS
@@ -59,6 +62,9 @@ struct conn_state_row {
 	bool reads;		/* whether the client is read from */
 	bool websocket;		/* whether frames may be sent */
 	bool pings;
+	bool known;		/* to the broker, or to be made so */
+	bool parts;		/* with a session that goes on without it */
+	bool hands;		/* another gateway may go on with it */
 };
 
 /* The row of a state; never NULL. */

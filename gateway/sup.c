@@ -2,16 +2,27 @@
 /* The control channel to the supervisor. */
 #include "config.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
+#include <event2/event.h>
+
 #include "common/chan.h"
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/unix.h"
 #include "gateway/gateway.h"
 
+/* How often an orphan looks around, and how long it stays, in milliseconds. */
+#define LOOK_MS 1000
+#define ALONE_MS 10000
+
 struct sup {
 	struct gateway *gw;
-	struct chan *chan;
+	struct chan *chan;	/* NULL once it is lost */
+	struct event *ev_look;
+	uint64_t alone;		/* since when, 0: not */
+	bool ready;		/* the broker may say when we are */
 };
 
 static void
@@ -68,10 +79,6 @@ on_limits(void *arg, const union proto_any *msg, struct chan_fds *fds)
 static void
 on_broker(void *arg, const union proto_any *msg, struct chan_fds *fds)
 {
-	struct fields_HELLO hello = {
-		.version = PROTO_VERSION,
-		.oldest = PROTO_OLDEST,
-	};
 	struct sup *sup = arg;
 
 	(void)msg;
@@ -81,6 +88,23 @@ on_broker(void *arg, const union proto_any *msg, struct chan_fds *fds)
 	if (listeners_unready(sup->gw->listeners) != NULL)
 		fatalx("%s: no certificates have come",
 		    listeners_unready(sup->gw->listeners));
+	sup->ready = true;
+	if (upstream_ready(sup->gw->upstream))
+		sup_ready(sup);
+}
+
+/* Who is started in another's place is up when it can do as well. */
+void
+sup_ready(struct sup *sup)
+{
+	struct fields_HELLO hello = {
+		.version = PROTO_VERSION,
+		.oldest = PROTO_OLDEST,
+	};
+
+	if (sup == NULL || sup->chan == NULL || !sup->ready ||
+	    chan_phase(sup->chan) != PHASE_START)
+		return;
 	chan_set_phase(sup->chan, PHASE_UP);
 	chan_send(sup->chan, MSG_GS_HELLO, &hello, NULL, 0);
 }
@@ -105,6 +129,23 @@ on_stop(void *arg, const union proto_any *msg, struct chan_fds *fds)
 	gateway_stop(sup->gw, msg->STOP.grace_ms);
 }
 
+static void
+on_leave(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	struct sup *sup = arg;
+
+	gateway_leave(sup->gw, msg->SG_LEAVE.grace_ms, chan_take_fd(fds, 0));
+}
+
+static void
+on_heir(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	struct sup *sup = arg;
+
+	(void)msg;
+	heir_new(sup->gw, chan_take_fd(fds, 0));
+}
+
 /*
  * The configuration was read before there was a loop; a second one breaks the
  * rules, but a superior's messages still need somebody to take them.
@@ -126,17 +167,69 @@ static const struct chan_handler handlers[] = {
 	{ MSG_SG_BROKER, on_broker },
 	{ MSG_SG_PING, on_ping },
 	{ MSG_SG_STOP, on_stop },
+	{ MSG_SG_LEAVE, on_leave },
+	{ MSG_SG_HEIR, on_heir },
 };
 
+/* Whether there is nobody left to serve, and nobody who could let one in. */
+static bool
+is_alone(const struct gateway *gw)
+{
+	const struct conn *c;
+
+	if (upstream_ready(gw->upstream))
+		return false;
+	TAILQ_FOREACH(c, &gw->conns, entry)
+		if (conn_state_row(c->state)->parts)
+			return false;
+	return true;
+}
+
+static void
+look_later(struct sup *sup)
+{
+	struct timeval tv = { .tv_sec = LOOK_MS / 1000 };
+
+	event_add(sup->ev_look, &tv);
+}
+
+static void
+look_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct sup *sup = arg;
+	uint64_t now = clock_ms();
+
+	(void)fd;
+	(void)what;
+	if (!is_alone(sup->gw))
+		sup->alone = 0;
+	else if (sup->alone == 0)
+		sup->alone = now;
+	else if (now - sup->alone >= ALONE_MS) {
+		log_info("neither supervisor nor broker nor clients");
+		gateway_stop(sup->gw, CONN_LINGER_MS);
+		return;
+	}
+	look_later(sup);
+}
+
+/* What there is goes on without it; another may adopt us by the broker. */
 static void
 lost(void *arg, const char *why)
 {
 	struct sup *sup = arg;
+	bool was_up = chan_phase(sup->chan) != PHASE_START;
 
-	if (!sup->gw->stopping)
-		log_warnx("the supervisor is lost: %s", why == NULL ?
-		    "it closed the channel" : why);
-	gateway_stop(sup->gw, CONN_LINGER_MS);
+	chan_free(sup->chan);
+	sup->chan = NULL;
+	if (sup->gw->stopping)
+		return;
+	log_warnx("the supervisor is lost: %s%s", why == NULL ?
+	    "it closed the channel" : why, was_up ? "; serving on" : "");
+	if (was_up)
+		look_later(sup);
+	else
+		gateway_stop(sup->gw, 0);
 }
 
 static const struct chan_ops ops = {
@@ -155,8 +248,9 @@ sup_new(struct gateway *gw, int fd)
 	sup->gw = gw;
 	sup->chan = chan_new(gw->base, fd, ROLE_GATEWAY, ROLE_SUPERVISOR,
 	    &ops, sup);
-	if (sup->chan == NULL) {
-		free(sup);
+	sup->ev_look = event_new(gw->base, -1, 0, look_cb, sup);
+	if (sup->chan == NULL || sup->ev_look == NULL) {
+		sup_free(sup);
 		return NULL;
 	}
 	return sup;
@@ -168,5 +262,7 @@ sup_free(struct sup *sup)
 	if (sup == NULL)
 		return;
 	chan_free(sup->chan);
+	if (sup->ev_look != NULL)
+		event_free(sup->ev_look);
 	free(sup);
 }

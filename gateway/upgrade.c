@@ -89,7 +89,8 @@ take_head(struct conn *c, const struct http_head *head, const uint8_t *bytes,
 {
 	struct http_policy policy = {
 		.origins = listener_origins(c->listener),
-		.ready = upstream_ready(c->gw->upstream) && !c->gw->stopping,
+		.ready = upstream_ready(c->gw->upstream) &&
+		    !c->gw->stopping && c->gw->leave == NULL,
 	};
 	struct http_answer plain;
 

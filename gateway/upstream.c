@@ -5,23 +5,30 @@
  */
 #include "config.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 
 #include <event2/event.h>
 
 #include "common/chan.h"
 #include "common/log.h"
+#include "common/unix.h"
+#include "gateway/claim.h"
 #include "gateway/gateway.h"
 #include "gateway/scrape.h"
+#include "gateway/ws.h"
 
 #define TEXT_SIZE 512
+
+/* Those told of unasked whom a new broker has not answered for, at most. */
+#define ANNOUNCE_MAX 256
 
 struct upstream {
 	struct gateway *gw;
 	struct chan *chan;
 	uint64_t epoch;		/* of channels that came up; 0: none yet */
 	bool up;		/* the broker has said HELLO on this one */
+	size_t next;		/* slots from here on it was not told of */
+	size_t unanswered;	/* of those announced */
 };
 
 struct upstream *
@@ -40,6 +47,16 @@ disconnect(struct upstream *u)
 	chan_free(u->chan);
 	u->chan = NULL;
 	u->up = false;
+	u->next = u->unanswered = 0;
+}
+
+/* The broker has answered for it, or it is gone. */
+static void
+announced(struct upstream *u, struct conn *c)
+{
+	if (c->announced == u->epoch && u->unanswered > 0)
+		u->unanswered--;
+	c->announced = 0;
 }
 
 void
@@ -90,10 +107,12 @@ upstream_admit(struct upstream *u, struct conn *c)
 
 	if (!u->up)
 		return;
-	fd = fcntl(c->fd, F_DUPFD_CLOEXEC, 0);
+	fd = unix_dup(c->fd);
 	if (fd == -1) {
 		log_warn("descriptor for the broker");
-		conn_close(c, 503, "too many connections, try again");
+		conn_close(c, conn_state_row(c->state)->websocket ?
+		    WS_CODE_TRY_LATER : 503,
+		    "too many connections, try again");
 		return;
 	}
 	c->admitted = u->epoch;
@@ -133,12 +152,55 @@ upstream_attach(struct upstream *u, struct conn *c)
 		send_attach(u, c);
 }
 
+/* The broker looks at the socket itself. */
+static void
+send_hold(struct upstream *u, struct conn *c)
+{
+	struct fields_HOLD m = {
+		.handle = c->handle,
+		.session = span_str(c->session),
+		.generation = c->generation,
+	};
+	int fd = c->relay == NULL ? heir_dup(c) : relay_dup(c->relay);
+
+	if (fd == -1) {
+		log_warn("data socket for the broker");
+		conn_close(c, WS_CODE_TRY_LATER,
+		    "too many connections, try again");
+		return;
+	}
+	chan_send(u->chan, MSG_GB_HOLD, &m, &fd, 1);
+}
+
+/*
+ * A new broker hears of everybody who was there before it, some at a time, so
+ * that thousands do not wait in the channel.
+ */
+static void
+announce(struct upstream *u)
+{
+	const struct gateway *gw = u->gw;
+	struct conn *c;
+
+	while (u->up && u->unanswered < ANNOUNCE_MAX && u->next < gw->nslots) {
+		c = gw->slots[u->next++];
+		if (c == NULL || c->admitted == u->epoch ||
+		    !conn_state_row(c->state)->known)
+			continue;
+		c->announced = u->epoch;
+		u->unanswered++;
+		upstream_admit(u, c);
+	}
+}
+
 void
 upstream_detach(struct upstream *u, const struct conn *c)
 {
 	struct fields_ATTACHMENT m = {
 		.session = span_str(c->session),
 		.generation = c->generation,
+		.has_leaving = u->gw->leave != NULL,
+		.leaving = u->gw->leave != NULL,
 	};
 
 	if (u->up)
@@ -148,8 +210,13 @@ upstream_detach(struct upstream *u, const struct conn *c)
 void
 upstream_leave(struct upstream *u, struct conn *c)
 {
-	struct fields_HANDLE m = { .handle = c->handle };
+	struct fields_HANDLE m = {
+		.handle = c->handle,
+		.has_leaving = u->gw->leave != NULL,
+		.leaving = u->gw->leave != NULL,
+	};
 
+	announced(u, c);
 	if (u->up && c->admitted == u->epoch)
 		chan_send(u->chan, MSG_GB_LEAVE, &m, NULL, 0);
 	c->admitted = 0;
@@ -159,7 +226,6 @@ static void
 on_hello(void *arg, const union proto_any *msg, struct chan_fds *fds)
 {
 	struct upstream *u = arg;
-	struct conn *c, *next;
 
 	(void)fds;
 	if (proto_agree(msg->HELLO.version, msg->HELLO.oldest) == 0) {
@@ -174,12 +240,20 @@ on_hello(void *arg, const union proto_any *msg, struct chan_fds *fds)
 	u->up = true;
 	u->epoch++;
 	meter_reset(&u->gw->meter);
-	TAILQ_FOREACH_SAFE(c, &u->gw->conns, entry, next) {
-		if (c->state == CONN_ADMITTING)
-			upstream_admit(u, c);
-		else if (c->state == CONN_ATTACHING)
-			upstream_attach(u, c);
-	}
+	announce(u);
+	sup_ready(u->gw->sup);
+}
+
+/* What an answer says of one connection, but for why. */
+static enum claim_action
+judge(struct upstream *u, struct conn *c, enum claim_answer answer)
+{
+	enum claim_action action = claim_action(c->state, answer,
+	    c->session[0] != '\0');
+
+	if (action != CLAIM_HOLD)
+		announced(u, c);
+	return action;
 }
 
 static void
@@ -187,14 +261,40 @@ on_admitted(void *arg, const union proto_any *msg, struct chan_fds *fds)
 {
 	struct upstream *u = arg;
 	struct conn *c = conns_by_handle(u->gw, msg->HANDLE.handle);
+	enum claim_action action = CLAIM_IGNORE;
 
 	(void)fds;
-	if (c == NULL || c->admitted != u->epoch)
-		return;
-	if (c->state == CONN_ADMITTING)
+	if (c != NULL && c->admitted == u->epoch)
+		action = judge(u, c, CLAIM_ADMITTED);
+	if (action == CLAIM_UPGRADE)
 		upgrade_admitted(c);
-	else if (c->state == CONN_ATTACHING)
+	else if (action == CLAIM_ATTACH)
 		send_attach(u, c);
+	else if (action == CLAIM_HOLD)
+		send_hold(u, c);
+	else if (action == CLAIM_TAKE)
+		heir_take(c);
+	announce(u);
+}
+
+static void
+refuse(struct conn *c, enum claim_action action, uint32_t said,
+    struct span why)
+{
+	char text[TEXT_SIZE];
+	int status = 503;
+
+	if (said == 401 || said == 403 || said == 429)
+		status = (int)said;
+	if (span_to_str(why, text, sizeof(text)) == -1)
+		text[0] = '\0';
+	if (action == CLAIM_ANSWER_HTTP)
+		upgrade_refuse(c, status, text);
+	else if (action == CLAIM_CLOSE)
+		conn_close(c, status == 503 ? WS_CODE_TRY_LATER :
+		    WS_CODE_POLICY, text);
+	else if (action == CLAIM_DECLINE)
+		conn_lost(c);
 }
 
 static void
@@ -203,20 +303,25 @@ on_refused(void *arg, const union proto_any *msg, struct chan_fds *fds)
 	const struct fields_BG_REFUSED *m = &msg->BG_REFUSED;
 	struct upstream *u = arg;
 	struct conn *c = conns_by_handle(u->gw, m->handle);
-	char text[TEXT_SIZE];
-	int status = 503;
 
 	(void)fds;
-	if (c == NULL)
-		return;
-	if (m->status == 401 || m->status == 403 || m->status == 429)
-		status = (int)m->status;
-	if (span_to_str(m->text, text, sizeof(text)) == -1)
-		text[0] = '\0';
-	if (c->state == CONN_ADMITTING)
-		upgrade_refuse(c, status, text);
-	else if (c->state == CONN_ATTACHING || c->state == CONN_OPEN)
-		conn_close(c, 1008, text);
+	if (c != NULL)
+		refuse(c, judge(u, c, CLAIM_REFUSED), m->status, m->text);
+	announce(u);
+}
+
+static void
+on_held(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	const struct fields_HOLD *m = &msg->HOLD;
+	struct upstream *u = arg;
+	struct conn *c = conns_by_handle(u->gw, m->handle);
+
+	(void)fds;
+	if (c != NULL && c == conns_by_session(u->gw, m->session,
+	    m->generation) && judge(u, c, CLAIM_HELD) == CLAIM_TAKE)
+		heir_take(c);
+	announce(u);
 }
 
 /* Nobody is there for it any more. */
@@ -278,10 +383,15 @@ on_gone(void *arg, const union proto_any *msg, struct chan_fds *fds)
 	const struct fields_BG_GONE *m = &msg->BG_GONE;
 	struct upstream *u = arg;
 	struct conn *c = conns_by_session(u->gw, m->session, m->generation);
+	enum claim_action action;
 
 	(void)fds;
-	if (c != NULL)
+	action = c == NULL ? CLAIM_IGNORE : judge(u, c, CLAIM_GONE);
+	if (action == CLAIM_END)
 		session_gone(c, m->reason, m->text);
+	else if (action == CLAIM_DECLINE)
+		conn_lost(c);
+	announce(u);
 }
 
 static void
@@ -315,6 +425,7 @@ static const struct chan_handler handlers[] = {
 	{ MSG_BG_GONE, on_gone },
 	{ MSG_BG_TRACE, on_trace },
 	{ MSG_BG_SAMPLES, on_samples },
+	{ MSG_BG_HELD, on_held },
 };
 
 /* Those attached go on without it; the supervisor will send another. */

@@ -66,6 +66,25 @@ ws_held(const struct ws *ws)
 }
 
 bool
+ws_begun(const struct ws *ws)
+{
+	return ws->in_frame || ws->open || ws->judge != NULL;
+}
+
+size_t
+ws_first_bytes(const struct ws *ws, const uint8_t **bytes)
+{
+	*bytes = ws->start;
+	return ws->start_len;
+}
+
+bool
+ws_owes_pong(const struct ws *ws)
+{
+	return ws->pong_waits;
+}
+
+bool
 ws_close_sent(const struct ws *ws)
 {
 	return ws->close_sent;

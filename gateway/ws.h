@@ -111,6 +111,16 @@ size_t ws_feed(struct ws *ws, void *bytes, size_t len);
 /* False once closed_cb has been called. */
 bool ws_receiving(const struct ws *ws);
 
+/*
+ * Whether a message, or a frame, has begun to come of which more is here than
+ * the first bytes; and those, which were fed and are not looked at yet.
+ */
+bool ws_begun(const struct ws *ws);
+size_t ws_first_bytes(const struct ws *ws, const uint8_t **bytes);
+
+/* Whether a pong waits for room. */
+bool ws_owes_pong(const struct ws *ws);
+
 /* Bytes of memory held for an incomplete message at the moment. */
 size_t ws_held(const struct ws *ws);
 

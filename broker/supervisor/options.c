@@ -152,6 +152,14 @@ const struct conf_key options_keys[] = {
 	    .value = "MS",
 	    .help = "How long jobs have between SIGTERM and SIGKILL when "
 	    "holdfastd stops." },
+	{ .name = "drain-ms", .type = CONF_NUMBER, AT(drain_ms),
+	    .min = 100, .max = OPTIONS_HOUR_MS, .preset = "10000",
+	    .value = "MS",
+	    .help = "How long a gateway that is replaced may take to finish "
+	    "and to take\nleave of its clients." },
+	{ .name = "handoff", .type = CONF_FLAG, AT(handoff),
+	    .help = "Hand plain WebSockets to the gateway that takes the "
+	    "place of theirs." },
 	{ .name = "gateway-user", .type = CONF_STRING, AT(gateway_user),
 	    .preset = GATEWAY_USER, .value = "USER",
 	    .help = "Who gateways run as when holdfastd runs as root; nobody "

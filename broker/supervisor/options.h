@@ -57,6 +57,8 @@ struct options {
 	uint64_t concurrent_requests;
 	uint64_t watchdog_ms;
 	uint64_t stop_grace_ms;
+	uint64_t drain_ms;
+	int handoff;
 	char *tls_certificate;		/* both or none */
 	char *tls_key;
 	char *gateway_user;

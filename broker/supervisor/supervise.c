@@ -92,6 +92,7 @@ supervise_pump_serving(struct supervisor *s)
 	supervise_upgrade_further(s);
 	if (s->leaving)
 		supervise_try_leave(s);
+	supervise_roll_further(s);
 	if (wait != UINT64_MAX)
 		supervise_add_timer(s->pump, wait);
 }
@@ -123,6 +124,7 @@ static const struct {
 	{ SIGINT, supervise_stop_cb },
 	{ SIGCHLD, supervise_child_cb },
 	{ SIGHUP, supervise_hup_cb },
+	{ SIGUSR1, supervise_usr1_cb },
 	{ SIGUSR2, supervise_leave_cb },
 };
 
@@ -145,8 +147,6 @@ supervise_init_loop(struct supervisor *s)
 		if (s->signals[i] == NULL ||
 		    event_add(s->signals[i], NULL) == -1)
 			fatalx("no signals");
-	if (signal(SIGUSR1, SIG_IGN) == SIG_ERR)
-		fatal("cannot ignore signals");
 }
 
 static void

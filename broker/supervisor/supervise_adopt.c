@@ -23,7 +23,7 @@ supervise_number_used(const struct supervisor *s, unsigned int number,
 	size_t i;
 
 	for (i = 0; i < before; i++)
-		if (s->gateway_plans[i].number == number)
+		if (s->gateway_plans[i]->number == number)
 			return 1;
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "broker/supervisor/options.h"
 #include "broker/supervisor/supervise_private.h"
 #include "common/chan.h"
 #include "common/log.h"
@@ -45,12 +46,36 @@ supervise_order_reload(struct supervisor *s,
 		    "was read again");
 }
 
+static void
+supervise_told_roll(void *arg, uint64_t request, int done, uint32_t status,
+    const char *text)
+{
+	supervise_tell(arg, request, done, status, "%s", text);
+}
+
+static void
+supervise_order_roll(struct supervisor *s,
+    const struct fields_BS_ORDER *order)
+{
+	struct supervise_roll_wish wish = {
+		.handoff = order->has_handoff ? order->handoff :
+		    s->plan->options->handoff,
+		.grace_ms = order->grace_ms,
+		.told = supervise_told_roll,
+		.arg = s,
+		.id = order->request,
+	};
+
+	supervise_roll(s, &wish);
+}
+
 static const struct {
 	enum proto_order order;
 	void (*fn)(struct supervisor *s, const struct fields_BS_ORDER *order);
 } orders[] = {
 	{ ORDER_RELOAD, supervise_order_reload },
 	{ ORDER_UPGRADE, supervise_upgrade },
+	{ ORDER_ROLL, supervise_order_roll },
 };
 
 void

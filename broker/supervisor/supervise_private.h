@@ -12,10 +12,11 @@
 #include "broker/supervisor/supervise.h"
 #include "broker/supervisor/ward.h"
 
-#define SUPERVISE_SIGNALS 5
+#define SUPERVISE_SIGNALS 6
 
 struct event;
 struct event_base;
+struct roll;
 struct storesock;
 
 /* What is going on; each follows the one before. */
@@ -38,9 +39,14 @@ struct supervisor {
 	unsigned int store_deaths;	/* of brokers, before they were up */
 	struct ward_plan broker_plan;
 	struct ward *broker;
-	struct ward_plan *gateway_plans;
+	/*
+	 * By place; behind those that serve one for a gateway that is to
+	 * serve, and one for a gateway that leaves, NULL mostly.
+	 */
+	struct ward_plan **gateway_plans;
 	struct ward **gateways;
-	size_t ngateways;
+	size_t ngateways;		/* those that serve */
+	struct roll *roll;
 	char **broker_env, **gateway_env;
 	char *broker_notify;		/* in the former */
 	enum supervise_stage stage;
@@ -99,6 +105,52 @@ void supervise_child_cb(int signo, short what, void *arg);
 
 /* The broker asks for that: it is told when nothing was left after now. */
 void supervise_asked(void *arg, uint64_t count);
+
+/* supervise_roll.c: other gateways in the place of those there are. */
+#define SUPERVISE_EXTRA_PLACES 2
+
+static inline size_t
+supervise_places(const struct supervisor *s)
+{
+	return s->ngateways + SUPERVISE_EXTRA_PLACES;
+}
+
+static inline size_t
+supervise_spare_place(const struct supervisor *s)
+{
+	return s->ngateways;
+}
+
+/* How far it is, at last with "done"; "status" 0: all are replaced. */
+typedef void supervise_told_fn(void *arg, uint64_t id, int done,
+    uint32_t status, const char *text);
+
+struct supervise_roll_wish {
+	int handoff;		/* connections may go on in the new ones */
+	uint64_t grace_ms;	/* to leave, each; 0: as configured */
+	supervise_told_fn *told;	/* NULL: nobody waits */
+	void *arg;
+	uint64_t id;		/* for "told" */
+};
+
+/*
+ * Replace the gateways, one after another; once more afterwards when that is
+ * under way already.
+ */
+void supervise_roll(struct supervisor *s,
+    const struct supervise_roll_wish *wish);
+void supervise_usr1_cb(int signo, short what, void *arg);
+
+/* From the pump: go on. */
+void supervise_roll_further(struct supervisor *s);
+
+/* A gateway has exited: whether it was the one to be. */
+int supervise_roll_down(struct supervisor *s, const struct ward *ward);
+
+/* All stop: no more of it. */
+void supervise_roll_stop(struct supervisor *s);
+struct roll *supervise_roll_new(void);
+void supervise_roll_free(struct roll *roll);
 
 /* supervise_stop.c: the end, stage by stage. */
 

@@ -42,9 +42,9 @@ supervise_pass_on(struct supervisor *s)
 	struct ward *gateway;
 	size_t i;
 
-	for (i = 0; i < s->ngateways; i++) {
+	for (i = 0; i < supervise_places(s); i++) {
 		gateway = s->gateways[i];
-		if (supervise_was_told(gateway))
+		if (gateway != NULL && supervise_was_told(gateway))
 			supervise_refresh_gateway(s->plan, ward_chan(gateway),
 			    ward_pool(gateway));
 	}

@@ -25,24 +25,38 @@ supervise_stop(struct supervisor *s)
 
 	if (s->stage == SUPERVISE_SERVING) {
 		s->stage = SUPERVISE_GATEWAYS;
+		supervise_roll_stop(s);
 		if (s->ready && notify_send("STOPPING=1") == -1)
 			log_warn("NOTIFY_SOCKET");
 		for (i = 0; i < s->plan->nlisteners; i++)
 			unix_close(&s->plan->listeners[i]);
 	}
-	if (s->stage == SUPERVISE_GATEWAYS)
-		for (i = 0; i < s->ngateways; i++)
-			ward_stop(s->gateways[i], SUPERVISE_LEAVE_MS,
-			    SUPERVISE_LEAVE_SLACK_MS);
-	else if (s->stage == SUPERVISE_BROKER)
+	if (s->stage == SUPERVISE_GATEWAYS) {
+		for (i = 0; i < supervise_places(s); i++)
+			if (s->gateways[i] != NULL)
+				ward_stop(s->gateways[i], SUPERVISE_LEAVE_MS,
+				    SUPERVISE_LEAVE_SLACK_MS);
+	} else if (s->stage == SUPERVISE_BROKER)
 		ward_stop(s->broker, 0, 0);
 	supervise_pump_soon(s);
+}
+
+static int
+supervise_all_gone(const struct supervisor *s)
+{
+	size_t i;
+
+	for (i = 0; i < supervise_places(s); i++)
+		if (s->gateways[i] != NULL &&
+		    ward_state(s->gateways[i]) != WARD_GONE)
+			return 0;
+	return 1;
 }
 
 void
 supervise_stop_further(struct supervisor *s)
 {
-	if (s->stage == SUPERVISE_GATEWAYS && supervise_all(s, WARD_GONE)) {
+	if (s->stage == SUPERVISE_GATEWAYS && supervise_all_gone(s)) {
 		s->stage = SUPERVISE_BROKER;
 		ward_stop(s->broker, s->plan->options->stop_grace_ms,
 		    SUPERVISE_BROKER_SLACK_MS);

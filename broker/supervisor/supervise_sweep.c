@@ -27,8 +27,9 @@ supervise_exited_cb(pid_t pid, int status, void *arg)
 
 	if (ward_exited(s->broker, pid, status))
 		return;
-	for (i = 0; i < s->ngateways; i++)
-		if (ward_exited(s->gateways[i], pid, status))
+	for (i = 0; i < supervise_places(s); i++)
+		if (s->gateways[i] != NULL &&
+		    ward_exited(s->gateways[i], pid, status))
 			return;
 	log_debug("reap", "orphan %d is gone", (int)pid);
 }
@@ -53,8 +54,8 @@ supervise_spare(const struct supervisor *s, struct pidset *spare)
 
 	if (ward_pid(s->broker) != 0)
 		pidset_add(spare, ward_pid(s->broker));
-	for (i = 0; i < s->ngateways; i++)
-		if (ward_pid(s->gateways[i]) != 0)
+	for (i = 0; i < supervise_places(s); i++)
+		if (s->gateways[i] != NULL && ward_pid(s->gateways[i]) != 0)
 			pidset_add(spare, ward_pid(s->gateways[i]));
 	/* In the end there is no next broker for them. */
 	if (s->stage != SUPERVISE_REST)

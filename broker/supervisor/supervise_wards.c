@@ -50,9 +50,9 @@ supervise_up(void *arg, struct ward *ward)
 	struct ward *gateway;
 	size_t i;
 
-	for (i = 0; ward == s->broker && i < s->ngateways; i++) {
+	for (i = 0; ward == s->broker && i < supervise_places(s); i++) {
 		gateway = s->gateways[i];
-		if (supervise_was_told(gateway) &&
+		if (gateway != NULL && supervise_was_told(gateway) &&
 		    supervise_join(ward, gateway) == -1)
 			log_warn("channel for gateway %u",
 			    ward_number(gateway));
@@ -73,6 +73,8 @@ supervise_down(void *arg, struct ward *ward)
 		s->upgrade.upgrade = 0;
 		supervise_sweep(s);
 	}
+	if (supervise_roll_down(s, ward))
+		return;
 	if (s->ready && s->stage == SUPERVISE_SERVING)
 		metrics_add(ward == s->broker ? METRIC_RESTARTS_BROKER :
 		    METRIC_RESTARTS_GATEWAY, 1);
@@ -126,12 +128,14 @@ supervise_init_gateways(struct supervisor *s, const struct ward_plan *common)
 
 	for (pool = 0; pool < host->npools; pool++)
 		s->ngateways += supervise_pool_size(s, pool);
-	s->gateways = xcalloc(s->ngateways, sizeof(*s->gateways));
-	s->gateway_plans = xcalloc(s->ngateways, sizeof(*s->gateway_plans));
+	s->roll = supervise_roll_new();
+	s->gateways = xcalloc(supervise_places(s), sizeof(*s->gateways));
+	s->gateway_plans = xcalloc(supervise_places(s),
+	    sizeof(*s->gateway_plans));
 	for (i = 0, pool = 0; pool < host->npools; pool++) {
 		end += supervise_pool_size(s, pool);
 		for (; i < end; i++) {
-			plan = &s->gateway_plans[i];
+			plan = xcalloc(1, sizeof(*plan));
 			*plan = *common;
 			plan->kind = WARD_GATEWAY;
 			plan->number = supervise_gateway_number(s, pool, i);
@@ -139,6 +143,7 @@ supervise_init_gateways(struct supervisor *s, const struct ward_plan *common)
 			plan->path = programs[host_needs_tls(host, pool) ?
 			    PROGRAM_GATEWAY_TLS : PROGRAM_GATEWAY];
 			plan->env = s->gateway_env;
+			s->gateway_plans[i] = plan;
 			s->gateways[i] = ward_new(plan);
 		}
 	}
@@ -190,8 +195,11 @@ supervise_clear_wards(struct supervisor *s)
 {
 	size_t i;
 
-	for (i = 0; i < s->ngateways; i++)
+	for (i = 0; i < supervise_places(s); i++) {
 		ward_free(s->gateways[i]);
+		free(s->gateway_plans[i]);
+	}
+	supervise_roll_free(s->roll);
 	ward_free(s->broker);
 	free(s->gateways);
 	free(s->gateway_plans);

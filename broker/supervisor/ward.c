@@ -52,6 +52,8 @@ struct ward {
 	uint64_t pings;			/* sent */
 	uint64_t pongs;			/* the last one answered */
 	uint64_t grace_ms, slack_ms;	/* of ward_stop() */
+	int retiring;			/* told by ward_retire() */
+	int heir;			/* see there; -1: none */
 };
 
 static const struct {
@@ -313,11 +315,26 @@ ward_do_serve(struct ward *ward)
 }
 
 static void
+ward_tell_leave(struct ward *ward)
+{
+	struct fields_SG_LEAVE leave = { .grace_ms = ward->grace_ms };
+
+	if (ward->chan != NULL)
+		chan_send(ward->chan, MSG_SG_LEAVE, &leave, &ward->heir,
+		    ward->heir == -1 ? 0 : 1);
+	else
+		unix_close(&ward->heir);
+	ward->heir = -1;
+}
+
+static void
 ward_do_tell(struct ward *ward)
 {
 	struct fields_STOP stop = { .grace_ms = ward->grace_ms };
 
-	if (ward->chan != NULL) {
+	if (ward->retiring) {
+		ward_tell_leave(ward);
+	} else if (ward->chan != NULL) {
 		chan_send(ward->chan, kinds[ward->plan->kind].stop, &stop,
 		    NULL, 0);
 		chan_set_phase(ward->chan, PHASE_STOP);
@@ -452,6 +469,7 @@ ward_new(const struct ward_plan *plan)
 	ward->plan = plan;
 	ward->state = WARD_IDLE;
 	ward->pidfd = -1;
+	ward->heir = -1;
 	if (plan->kind == WARD_BROKER)
 		strlcpy(ward->name, "broker", sizeof(ward->name));
 	else
@@ -543,6 +561,21 @@ ward_stop(struct ward *ward, uint64_t grace_ms, uint64_t slack_ms)
 {
 	ward->grace_ms = grace_ms;
 	ward->slack_ms = slack_ms;
+	if (ward->retiring && ward->state == WARD_STOPPING) {
+		ward->retiring = 0;
+		ward_do_tell(ward);
+		return;
+	}
+	ward_event(ward, WARD_ON_STOP);
+}
+
+void
+ward_retire(struct ward *ward, uint64_t grace_ms, uint64_t slack_ms, int heir)
+{
+	ward->grace_ms = grace_ms;
+	ward->slack_ms = slack_ms;
+	ward->retiring = 1;
+	ward->heir = heir;
 	ward_event(ward, WARD_ON_STOP);
 }
 

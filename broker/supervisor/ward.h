@@ -90,6 +90,14 @@ void ward_leave(struct ward *ward);
  */
 void ward_stop(struct ward *ward, uint64_t grace_ms, uint64_t slack_ms);
 
+/*
+ * Have a gateway, which must be up, leave the place to another: SG_LEAVE with
+ * "heir" (owned; -1: none), and killed "slack_ms" after its time.  ward_stop()
+ * still is the ordinary end.
+ */
+void ward_retire(struct ward *ward, uint64_t grace_ms, uint64_t slack_ms,
+    int heir);
+
 /* A child has exited.  Returns whether it was this one. */
 int ward_exited(struct ward *ward, pid_t pid, int status);
 

@@ -157,6 +157,18 @@ on_detach(void *arg, const union proto_any *msg, struct chan_fds *fds)
 }
 
 static void
+on_hold(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	struct rig *rig = arg;
+
+	cr_assert_eq(fds->count, 1);
+	rig->seen.holds++;
+	rig->seen.handle = msg->HOLD.handle;
+	if (!rig->deaf)
+		chan_send(rig->broker, MSG_BG_HELD, &msg->HOLD, NULL, 0);
+}
+
+static void
 on_probed(void *arg, const union proto_any *msg, struct chan_fds *fds)
 {
 	struct rig *rig = arg;
@@ -182,6 +194,7 @@ static const struct chan_handler broker_handlers[] = {
 	{ MSG_GB_ATTACH, on_attach },
 	{ MSG_GB_DETACH, on_detach },
 	{ MSG_GB_PROBED, on_probed },
+	{ MSG_GB_HOLD, on_hold },
 };
 
 static const struct chan_ops broker_ops = {

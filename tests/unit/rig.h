@@ -22,7 +22,7 @@
 
 /* What the broker was told, counted by message. */
 struct rig_seen {
-	int hellos, admits, leaves, attaches, detaches, probes;
+	int hellos, admits, leaves, attaches, detaches, probes, holds;
 	uint64_t handle;		/* of the last admit or attach */
 	uint8_t nonce[PROTO_NONCE_LEN];	/* of the last attach */
 	char resume[64];

@@ -20,6 +20,11 @@ static const struct {
 	{ CONN_ATTACHING, CONN_EV_ATTACH_FAILED, CONN_OPEN },
 	{ CONN_ATTACHED, CONN_EV_INITIALIZED, CONN_READY },
 	{ CONN_READY, CONN_EV_INITIALIZED, CONN_READY },
+	{ CONN_OPEN, CONN_EV_HANDED, CONN_HANDED },
+	{ CONN_ATTACHED, CONN_EV_HANDED, CONN_HANDED },
+	{ CONN_READY, CONN_EV_HANDED, CONN_HANDED },
+	{ CONN_TAKING, CONN_EV_ADMITTED, CONN_OPEN },
+	{ CONN_TAKING, CONN_EV_ATTACHED, CONN_ATTACHED },
 	{ CONN_CLOSING, CONN_EV_LOST, CONN_DEAD },
 };
 
@@ -31,7 +36,9 @@ expected(enum conn_state from, enum conn_event event)
 	for (i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
 		if (ways[i].from == from && ways[i].event == event)
 			return ways[i].to;
-	if (from < CONN_CLOSING && event == CONN_EV_CLOSE)
+	/* Nobody says a word to another gateway's client. */
+	if (from < CONN_CLOSING && event == CONN_EV_CLOSE &&
+	    from != CONN_TAKING)
 		return CONN_CLOSING;
 	if (from < CONN_CLOSING && event == CONN_EV_LOST)
 		return CONN_DEAD;
@@ -48,6 +55,22 @@ Test(conn, every_pair)
 			    expected(from, event), "%s in %s",
 			    conn_event_name(event),
 			    conn_state_row(from)->name);
+}
+
+/* Only who has a session can part from it, only a WebSocket is handed over. */
+Test(conn, leaving)
+{
+	const struct conn_state_row *row;
+	int state;
+
+	for (state = 0; state < CONN_STATES; state++) {
+		row = conn_state_row(state);
+		cr_assert_eq(row->parts, row->pings, "%s", row->name);
+		cr_assert_eq(row->hands, conn_state_next(state,
+		    CONN_EV_HANDED) != CONN_STATES, "%s", row->name);
+		cr_assert(!row->hands || (row->websocket && row->known));
+		cr_assert(!row->parts || row->hands);
+	}
 }
 
 /* Whoever waits for somebody else does so for a bounded time. */

@@ -137,6 +137,8 @@ Test(options, defaults)
 	cr_assert_eq(o.ping_ms, 30000);
 	cr_assert_eq(o.watchdog_ms, 10000);
 	cr_assert_eq(o.stop_grace_ms, 2000);
+	cr_assert_eq(o.drain_ms, 10000);
+	cr_assert_eq(o.handoff, 0);
 	cr_assert_eq(o.auth, OPTIONS_AUTH_PEER_UID);
 	cr_assert_eq(o.listen.count, 1);
 	cr_assert(listen_is_loopback(&host->listeners[0].addr));

@@ -295,7 +295,7 @@ Test(supervise, other_signals_are_ignored)
 {
 	serve(NULL, NULL);
 	cr_assert_eq(kill(daemon_pid(d), SIGHUP), 0);
-	cr_assert_eq(kill(daemon_pid(d), SIGUSR1), 0);
+	cr_assert_eq(kill(daemon_pid(d), SIGPIPE), 0);
 	cr_assert_eq(kill(started("holdfast-gateway", 0), SIGKILL), 0);
 	await("starts", "holdfast-gateway", "", 3);
 	cr_assert_eq(daemon_stop(d, WAIT_MS), 0);
@@ -307,6 +307,39 @@ Test(supervise, without_a_supervisor_the_others_see_the_end)
 	cr_assert_eq(kill(daemon_pid(d), SIGKILL), 0);
 	await("told", "holdfast-gateway", "closed", 2);
 	await("told", "holdfast-broker", "closed", 1);
+}
+
+Test(supervise, gateways_are_replaced_one_by_one)
+{
+	size_t i;
+
+	serve(NULL, NULL);
+	cr_assert_eq(kill(daemon_pid(d), SIGUSR1), 0);
+	await("starts", "holdfast-gateway", "", 4);
+	await("told", "holdfast-gateway", "leave", 2);
+	for (i = 0; i < 2; i++)
+		cr_assert_eq(lines("told", "holdfast-gateway", "leave", i,
+		    NULL), 2);
+	/* Asked again while it goes on, it is done once more. */
+	cr_assert_eq(kill(daemon_pid(d), SIGUSR1), 0);
+	cr_assert_eq(kill(daemon_pid(d), SIGUSR1), 0);
+	await("told", "holdfast-gateway", "leave", 4);
+	cr_assert_eq(daemon_stop(d, WAIT_MS), 0);
+	cr_assert_eq(daemon_check_clean(d, WAIT_MS), 0);
+	cr_assert_eq(lines("starts", "holdfast-broker", "", 0, NULL), 1);
+}
+
+Test(supervise, who_does_not_come_up_replaces_nobody)
+{
+	serve(NULL, NULL);
+	behave("holdfast-gateway dies\n");
+	cr_assert_eq(kill(daemon_pid(d), SIGUSR1), 0);
+	await("starts", "holdfast-gateway", "", 3);
+	behave("");
+	cr_assert(connects());
+	cr_assert_eq(kill(daemon_pid(d), SIGUSR1), 0);
+	await("told", "holdfast-gateway", "leave", 2);
+	cr_assert_eq(daemon_stop(d, WAIT_MS), 0);
 }
 
 /* Start holdfastd itself; "*out" gets the end of its standard output. */

@@ -228,6 +228,33 @@ Test(upstream, broker_lost_when_attached)
 	teardown();
 }
 
+/* A new broker hears of who was there before it. */
+Test(upstream, what_was_there_is_announced)
+{
+	rig_init(&rig);
+	rig_session(&rig, &client);
+	rig_run(&rig);
+	rig_broker(&rig);
+	RIG_UNTIL(&rig, rig.seen.holds == 1);
+	cr_assert_eq(rig.seen.admits, 2);
+	cr_assert_eq(rig.seen.handle, TAILQ_FIRST(&rig.gw.conns)->handle);
+	rig_send_text(&client, STATUS);
+	rig_expect_text(&client, "ready");
+	teardown();
+}
+
+/* It does not let one in any more who was in. */
+Test(upstream, what_was_there_is_refused)
+{
+	rig_init(&rig);
+	rig_session(&rig, &client);
+	rig.refuse = 403;
+	rig_broker(&rig);
+	rig_expect_close(&client, WS_CODE_POLICY);
+	cr_assert_eq(rig.seen.holds, 0);
+	teardown();
+}
+
 static const struct {
 	uint32_t reason;
 	const char *part;

@@ -106,6 +106,9 @@ take(int type, const union proto_any *msg)
 		say(self == ROLE_BROKER ? MSG_BS_PONG : MSG_GS_PONG,
 		    &msg->PING);
 		break;
+	case MSG_SG_LEAVE:
+		note("told", "leave");
+		exit(0);
 	case MSG_SB_STOP:
 	case MSG_SG_STOP:
 		note("told", "stop");

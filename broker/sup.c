@@ -27,6 +27,7 @@
 #include "common/reap.h"
 #include "common/xmalloc.h"
 
+#define SUP_LEAVE_AGAIN_US 2000
 /* Bytes of session ids in one message. */
 #define SUP_IDS_MAX 40960
 
@@ -314,19 +315,33 @@ sup_on_survey(void *arg, const union proto_any *msg, struct chan_fds *fds)
 }
 
 /*
- * What is stored is the next broker's.  Nothing is ended, and nothing taken
- * down that it needs.
+ * What is stored is the next broker's, so all that waits to be stored goes
+ * first; the supervisor has a deadline for that.  Nothing is ended, and
+ * nothing taken down that the next one needs.
  */
 static void
-sup_on_leave(void *arg, const union proto_any *msg, struct chan_fds *fds)
+leave_cb(evutil_socket_t fd, short what, void *arg)
 {
+	static const struct timeval moment = { 0, SUP_LEAVE_AGAIN_US };
 	struct broker *broker = arg;
 
-	(void)msg;
-	(void)fds;
+	(void)fd;
+	(void)what;
+	if (!fdstore_is_settled(broker->store) &&
+	    event_base_once(broker->base, -1, EV_TIMEOUT, leave_cb, broker,
+	    &moment) == 0)
+		return;
 	log_info("making place for another broker");
 	trail_clear(broker);
 	_exit(0);
+}
+
+static void
+sup_on_leave(void *arg, const union proto_any *msg, struct chan_fds *fds)
+{
+	(void)msg;
+	(void)fds;
+	leave_cb(-1, 0, arg);
 }
 
 /* It came over the door, so it is not to be believed more than that. */

@@ -119,7 +119,6 @@ go_on(struct runner *runner, const char *why)
 {
 	struct waiting *waiting = runner->waiting;
 	struct attach *attach = runner->attach;
-	enum proto_budget lacks_now;
 	union proto_any msg;
 
 	runner->waiting = NULL;
@@ -129,12 +128,10 @@ go_on(struct runner *runner, const char *why)
 	/* It has been read once, so it can be read. */
 	if (proto_decode(proto_row(waiting->head.type), waiting->payload,
 		waiting->head.len, &msg) == PROTO_OK) {
-		lacks_now = lacking(runner, waiting->head.type, &msg);
-		if (why != NULL && lacks_now != 0)
+		if (why != NULL && lacking(runner, waiting->head.type,
+			&msg) != 0)
 			refuse(attach, &waiting->head, &msg, why);
-		/* Of another budget there may be nothing either. */
-		else if (lacks_now == waiting->budget || lend_admits(attach,
-			&waiting->head, &msg, waiting->payload))
+		else
 			serve_request(attach, &waiting->head, &msg,
 			    waiting->payload);
 	}

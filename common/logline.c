@@ -173,10 +173,10 @@ put_tame(struct out *o, const char *text)
 static void
 put_text(struct out *o, const struct logline *line)
 {
-	char head[160];
+	char head[64];
 
-	snprintf(head, sizeof(head), "%s[%d]: %s: ", line->process,
-	    line->pid, line->level);
+	put_tame(o, line->process);
+	snprintf(head, sizeof(head), "[%d]: %s: ", line->pid, line->level);
 	put_str(o, head);
 	put_tame(o, line->msg);
 	put_text_pairs(o, line);

@@ -35,5 +35,5 @@ run_machine() {
 	timeout "$run_seconds" qemu-system-x86_64 -accel tcg,thread=multi \
 	    -cpu max -m 1024 -nographic -no-reboot -nodefaults \
 	    -serial stdio -kernel "$run_kernel" -initrd "$run_initrd" \
-	    "$@" </dev/null | tr -d '\r'
+	    "$@" </dev/null | sed -u 's|\r||g'
 }

@@ -123,6 +123,9 @@ pump_cb(evutil_socket_t fd, short what, void *arg)
 			operator_wait(op, WAIT_READER, OPERATOR_STUCK_MS);
 			return;
 		}
+		/* A page at a time: the next when this one is taken. */
+		if (op->more && operator_ask_list(op, op->asked_slot))
+			return;
 		if (op->step(op) != STEP_MORE)
 			return;
 	}
@@ -207,6 +210,8 @@ begin(struct operator *op, uint64_t request)
 	op->place = 0;
 	op->count = 0;
 	op->after = 0;
+	op->pages = 0;
+	op->more = false;
 	op->one = false;
 	event_del(op->timer);
 	if (op->broker->order != NULL)

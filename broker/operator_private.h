@@ -59,6 +59,8 @@ struct operator {
 	uint32_t states[REGISTRY_STATE_COUNT];
 	uint64_t asked;		/* number of the question to a runner, or 0 */
 	uint64_t after;		/* processes */
+	uint32_t pages;		/* of them that a runner has told */
+	bool more;		/* it has another */
 	uint32_t asked_slot;
 	uint64_t ordered;	/* number of the order to the supervisor */
 	struct fields_BS_ORDER order;

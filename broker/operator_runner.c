@@ -9,6 +9,7 @@
 #include "common/chan.h"
 
 #define RUNNER_MS 1000		/* that a runner has to answer */
+#define PAGES_MAX 1024		/* of one runner: it may invent processes */
 
 static struct run *
 runner_of(const struct operator *op, uint32_t slot)
@@ -36,6 +37,7 @@ operator_ask_list(struct operator *op, uint32_t slot)
 		.after = op->after,
 	};
 
+	op->more = false;
 	if (run == NULL)
 		return false;
 	op->asked = list.request;
@@ -115,11 +117,9 @@ operator_listed(struct session *session, const struct fields_RB_LISTED *msg)
 	op->asked = 0;
 	say_processes(op, &row);
 	/* It goes up, or there would be no end. */
-	if (msg->has_next && msg->next > op->after) {
-		op->after = msg->next;
-		if (operator_ask_list(op, op->asked_slot))
-			return NULL;
-	}
+	op->more = msg->has_next && msg->next > op->after &&
+	    ++op->pages < PAGES_MAX;
+	op->after = msg->next;
 	operator_go_on(op);
 	return NULL;
 }

@@ -239,6 +239,7 @@ operator_step_processes(struct operator *op)
 	while (op->slot < registry_slots(reg)) {
 		slot = op->slot++;
 		op->after = 0;
+		op->pages = 0;
 		if (operator_ask_list(op, slot))
 			return STEP_WAIT;
 	}

@@ -9,6 +9,8 @@
  *   o   leave an orphan that keeps the data socket; answer "o"
  *   g   send garbage to the broker
  *   x   exit
+ *
+ * and "liar" and "endless" are what it lists for operators.
  */
 #include "config.h"
 
@@ -95,6 +97,29 @@ work(uint8_t what)
 	}
 }
 
+/* No processes at all, or ever more of them. */
+static void
+list(const struct fields_BR_LIST *msg)
+{
+	const char *fault = getenv("FAKE_RUNNER");
+	struct fields_PROCESS process = { .process_id = span_str("p") };
+	struct fields_RB_LISTED listed = {
+		.request = msg->request,
+		.has_next = true,
+		.next = msg->after + 1,
+	};
+	struct writer w;
+
+	writer_init(&w, 1024);
+	if (fault != NULL && strcmp(fault, "liar") == 0)
+		proto_list_add(&w, span_str("garbage"));
+	else
+		proto_record_add(&w, &proto_process, &process);
+	listed.processes = (struct span){ w.p, w.len };
+	chan_write_one(CONTROL, MSG_RB_LISTED, &listed, NULL, 0);
+	writer_clear(&w);
+}
+
 /* What has come is done, and nothing after it. */
 static void
 detach(void)
@@ -130,6 +155,9 @@ control(void)
 		break;
 	case MSG_BR_END:
 		ended();
+		break;
+	case MSG_BR_LIST:
+		list(&msg.BR_LIST);
 		break;
 	default:
 		exit(1);

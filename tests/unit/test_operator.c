@@ -24,12 +24,13 @@ static struct sockaddr_un sun;
 
 /* A broker with a door; returns nothing, for the path is the test's. */
 static void
-begin(struct bench *b)
+begin_with(struct bench *b, const char *fault)
 {
+	struct bench_options options = { .fault = fault };
 	struct fields_DOOR door = { .door = DOOR_ADMIN };
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
-	bench_start(b, NULL);
+	bench_start(b, &options);
 	sun.sun_family = AF_UNIX;
 	snprintf(sun.sun_path, sizeof(sun.sun_path), "/tmp/hf-door-%d",
 	    (int)getpid());
@@ -38,6 +39,12 @@ begin(struct bench *b)
 	cr_assert_eq(listen(fd, 64), 0);
 	cr_assert_eq(chan_write_one(b->sup, MSG_SB_DOOR, &door, &fd, 1), 0);
 	close(fd);
+}
+
+static void
+begin(struct bench *b)
+{
+	begin_with(b, NULL);
 }
 
 static void
@@ -359,6 +366,52 @@ Test(operator, a_runner_that_is_silent_is_not_waited_for)
 	cr_assert_eq(next(&b, fd, PHASE_UP), MSG_BC_DONE);
 	cr_assert_eq(b.msg.BC_DONE.status, TOLD_UNAVAILABLE);
 	cr_assert_eq(kill(runner, SIGKILL), 0);
+	close(fd);
+	finish(&b);
+}
+
+Test(operator, a_runner_that_lists_what_is_none_is_killed)
+{
+	struct bench b;
+	struct bench_session s;
+	uint32_t status;
+	char pid[4];
+	int fd, gate;
+
+	begin_with(&b, "liar");
+	gate = bench_gateway(&b, 1);
+	s = bench_attach(&b, gate, 1, NULL);
+	bench_write(s.data, "p");
+	bench_read(s.data, pid, sizeof(pid));
+	fd = operator(&b);
+	ask(fd, MSG_CB_PROCESSES, 1);
+	rows(&b, fd, 0, &status);
+	bench_gone(&b, gate, &s, GONE_RUNNER_LOST);
+	ask_session(fd, MSG_CB_WHY, s.id);
+	cr_assert_eq(next(&b, fd, PHASE_UP), MSG_BC_SESSION);
+	cr_assert(span_is(b.msg.BC_SESSION.reason_name, "RUNNER_BROKE"));
+	rows(&b, fd, 0, &status);
+	close(fd);
+	finish(&b);
+}
+
+Test(operator, a_list_without_end_comes_to_one)
+{
+	struct bench b;
+	struct bench_session s;
+	uint32_t status;
+	char pid[4];
+	int fd, gate;
+
+	begin_with(&b, "endless");
+	gate = bench_gateway(&b, 1);
+	s = bench_attach(&b, gate, 1, NULL);
+	bench_write(s.data, "p");
+	bench_read(s.data, pid, sizeof(pid));
+	fd = operator(&b);
+	ask_session(fd, MSG_CB_SHOW, s.id);
+	cr_assert_eq(rows(&b, fd, MSG_BC_PROCESSES, &status), 1024);
+	cr_assert_eq(status, TOLD_DONE);
 	close(fd);
 	finish(&b);
 }

@@ -26,10 +26,14 @@
 /* Handed over and not answered for, at most: descriptors are on their way. */
 #define HANDED_MAX 64
 
+/* How long the other gateway's first word is waited for, in milliseconds. */
+#define HEIR_MS 1000
+
 struct leave {
 	struct gateway *gw;
 	struct event *ev_look;
 	struct chan *heir;	/* NULL: none, or no more */
+	uint64_t heir_until;	/* clock_ms(): when its HELLO is due */
 	uint64_t until;		/* clock_ms(): when the rest is closed, */
 	uint64_t end;		/* and when we go in any case */
 	size_t handed;		/* without an answer */
@@ -196,6 +200,15 @@ close_late(struct conn *c)
 		conn_close(c, 503, "the server is being restarted, try again");
 }
 
+/* Nobody parts who may be handed over in a moment. */
+static bool
+is_early(const struct leave *leave)
+{
+	return leave->heir != NULL && !leave->closing &&
+	    chan_phase(leave->heir) == PHASE_START &&
+	    clock_ms() < leave->heir_until;
+}
+
 /* Looking at one may end it at once, but never another. */
 static void
 look_all(struct leave *leave)
@@ -203,6 +216,8 @@ look_all(struct leave *leave)
 	const struct conn_state_row *row;
 	struct conn *c, *next;
 
+	if (is_early(leave))
+		return;
 	TAILQ_FOREACH_SAFE(c, &leave->gw->conns, entry, next) {
 		row = conn_state_row(c->state);
 		if (leave->closing) {
@@ -360,6 +375,7 @@ gateway_leave(struct gateway *gw, uint64_t grace_ms, int heir)
 	}
 	log_info("leaving %zu connections to another gateway", gw->nconns);
 	leave->gw = gw;
+	leave->heir_until = clock_add(clock_ms(), HEIR_MS);
 	leave->end = clock_add(clock_ms(), grace_ms);
 	leave->until = leave->end - last;
 	gw->leave = leave;

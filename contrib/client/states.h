@@ -23,7 +23,7 @@
 	X(OPENED) /* the WebSocket is open */ \
 	X(REFUSED) /* nobody listens there */ \
 	X(DENIED) /* HTTP says that trying again is of no use */ \
-	X(BUSY) /* HTTP 503, or another connection has the session */ \
+	X(BUSY) /* HTTP 503 and its like, or another connection has it */ \
 	X(REPLACED) /* another connection has the session now */ \
 	X(LOST) /* the connection failed, ended or fell silent */ \
 	X(ACCEPTED) /* initialize succeeded */ \

@@ -114,6 +114,16 @@ wsclient_end(struct wsclient *client, enum wsclient_end how, const char *why)
 	client->ops->ended(client->arg, how, why);
 }
 
+/*
+ * What may be otherwise soon; 502 and 504 are a proxy's word for a server
+ * that is gone at the moment (RFC 9110, section 15.6).
+ */
+static int
+wsclient_passes(int status)
+{
+	return status == 429 || (status >= 502 && status <= 504);
+}
+
 static enum wsclient_end
 wsclient_judge(const struct wsclient *client)
 {
@@ -121,8 +131,7 @@ wsclient_judge(const struct wsclient *client)
 
 	if (status == 0 || status == 101)
 		return WSCLIENT_LOST;
-	return status == 503 || status == 429 ? WSCLIENT_BUSY :
-	    WSCLIENT_DENIED;
+	return wsclient_passes(status) ? WSCLIENT_BUSY : WSCLIENT_DENIED;
 }
 
 static void

@@ -20,7 +20,7 @@ struct wsclient;
 enum wsclient_end {
 	WSCLIENT_REFUSED, /* nobody listens */
 	WSCLIENT_DENIED, /* an HTTP answer that will not change */
-	WSCLIENT_BUSY, /* HTTP 503 */
+	WSCLIENT_BUSY, /* HTTP 429, 502, 503, 504 */
 	WSCLIENT_REPLACED, /* closed with WSCLIENT_TAKEN_OVER */
 	WSCLIENT_LOST /* anything else */
 };

@@ -376,6 +376,9 @@ Test(clientsession, away_is_repeated)
 	static const struct step steps[] = {
 		{ .reply = OK },
 		{ .http = HTTP("503") },
+		{ .http = HTTP("502") },
+		{ .http = HTTP("504") },
+		{ .http = HTTP("429") },
 		{ .http = "" },
 		{ .reply = BUSY, .stay = 1 },
 		{ .reply = NULL },
@@ -384,7 +387,7 @@ Test(clientsession, away_is_repeated)
 
 	PLAY(steps);
 	cr_expect_str_eq(seen, "ready away back ");
-	cr_expect_eq(server.step, 6);
+	cr_expect_eq(server.step, 9);
 }
 
 Test(clientsession, away_ends)

@@ -401,7 +401,7 @@ Test(operator, a_list_without_end_comes_to_one)
 	struct bench_session s;
 	uint32_t status;
 	char pid[4];
-	int fd, gate;
+	int fd, other, gate, i;
 
 	begin_with(&b, "endless");
 	gate = bench_gateway(&b, 1);
@@ -410,9 +410,16 @@ Test(operator, a_list_without_end_comes_to_one)
 	bench_read(s.data, pid, sizeof(pid));
 	fd = operator(&b);
 	ask_session(fd, MSG_CB_SHOW, s.id);
+	/* More than its socket holds; others do not wait for it. */
+	other = operator(&b);
+	for (i = 0; i < 200; i++) {
+		ask(other, MSG_CB_SESSIONS, 1);
+		cr_assert_eq(rows(&b, other, MSG_BC_SESSION, &status), 1);
+	}
 	cr_assert_eq(rows(&b, fd, MSG_BC_PROCESSES, &status), 1024);
 	cr_assert_eq(status, TOLD_DONE);
 	close(fd);
+	close(other);
 	finish(&b);
 }
 

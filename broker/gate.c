@@ -8,6 +8,7 @@
 #include <sys/queue.h>
 #include <sys/socket.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -197,7 +198,8 @@ send_refused(struct gate *gate, uint64_t handle, const struct refusal *why)
 		.text = span_str(why->text),
 	};
 
-	log_debug("auth", "connection refused: %s", why->text);
+	log_event(LOG_LEVEL_DEBUG, "auth", "connection refused", "reason",
+	    why->text, NULL);
 	chan_send(gate->chan, MSG_BG_REFUSED, &refused, NULL, 0);
 }
 
@@ -404,7 +406,7 @@ gate_attached(struct gate *gate, uint64_t handle, struct session *session,
 	const struct order_host *host = &gate->broker->order->host;
 	const struct tenant *tenant = session->tenant;
 	struct conn *conn = connset_find(&gate->conns, handle);
-	char text[IDENT_TEXT_SIZE];
+	char text[IDENT_TEXT_SIZE], generation[24];
 	struct fields_BG_ATTACHED attached = {
 		.handle = handle,
 		.session = span_str(ident_print(&record->id, text)),
@@ -433,8 +435,10 @@ gate_attached(struct gate *gate, uint64_t handle, struct session *session,
 	conn->slot = session_slot(session);
 	trail_attached(session, &conn->admission);
 	count_attached(session, record->generation > 1);
-	log_debug("session", "%s attached, generation %llu", text,
+	snprintf(generation, sizeof(generation), "%llu",
 	    (unsigned long long)record->generation);
+	log_event(LOG_LEVEL_DEBUG, "session", "session attached", "session",
+	    text, "tenant", tenant->name, "generation", generation, NULL);
 	chan_send(gate->chan, MSG_BG_ATTACHED, &attached, &fd, 1);
 }
 

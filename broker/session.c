@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -323,15 +324,17 @@ void
 session_detach(struct session *session, uint64_t generation, const char *why)
 {
 	struct broker *broker = session->broker;
-	char text[IDENT_TEXT_SIZE];
+	char text[IDENT_TEXT_SIZE], number[24];
 
 	if (registry_detach(broker->registry, session_slot(session),
 		generation, clock_ms()) != REGISTRY_DONE)
 		return;
 	trail_detached(session, generation, why);
-	log_debug("session", "%s detached, generation %llu: %s",
-	    ident_print(&session_record(session)->id, text),
-	    (unsigned long long)generation, why);
+	snprintf(number, sizeof(number), "%llu",
+	    (unsigned long long)generation);
+	log_event(LOG_LEVEL_DEBUG, "session", "session detached", "session",
+	    ident_print(&session_record(session)->id, text), "tenant",
+	    session->tenant->name, "generation", number, "cause", why, NULL);
 	count_detached(session, why);
 	session->unclaimed = false;
 	unbind(session);
@@ -442,8 +445,9 @@ leave(struct session *session, uint64_t grace_ms)
 	const struct registry_record *record = session_record(session);
 	char text[IDENT_TEXT_SIZE];
 
-	log_debug("session", "%s ends: %s", ident_print(&record->id, text),
-	    registry_reason_text(record->reason));
+	log_event(LOG_LEVEL_DEBUG, "session", "session ends", "session",
+	    ident_print(&record->id, text), "tenant", session->tenant->name,
+	    "reason", registry_reason_text(record->reason), NULL);
 	session_set_idle(session, false);
 	session->unclaimed = false;
 	session_count(session, false);
@@ -520,7 +524,8 @@ session_ended(struct session *session)
 	char text[IDENT_TEXT_SIZE];
 
 	ident_print(&session_record(session)->id, text);
-	log_debug("session", "%s has ended", text);
+	log_event(LOG_LEVEL_DEBUG, "session", "session has ended", "session",
+	    text, "tenant", session->tenant->name, NULL);
 	if (session->is_leaving)
 		TAILQ_REMOVE(&broker->leaving, session, leaving);
 	session->is_leaving = false;

@@ -199,7 +199,7 @@ sessions_attached(const struct daemon *daemon)
 	if ((f = fopen(daemon_log(daemon), "re")) == NULL)
 		return -1;
 	while (fgets(line, sizeof(line), f) != NULL)
-		n += strstr(line, " attached, generation ") != NULL;
+		n += strstr(line, "session attached ") != NULL;
 	fclose(f);
 	return n;
 }

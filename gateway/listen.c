@@ -123,6 +123,8 @@ listeners_stop(struct listeners *l)
 
 	for (one = l->first; one != NULL; one = one->next)
 		listener_stop(one);
+	/* It is a duplicate of one of them. */
+	unix_close(&l->reserve);
 }
 
 void

@@ -213,7 +213,11 @@ look_cb(evutil_socket_t fd, short what, void *arg)
 	look_later(sup);
 }
 
-/* What there is goes on without it; another may adopt us by the broker. */
+/*
+ * What there is goes on without it.  As long as the broker keeps the other
+ * end for another one we are told nothing: so there will be none, and who
+ * comes next needs the addresses.
+ */
 static void
 lost(void *arg, const char *why)
 {
@@ -226,10 +230,12 @@ lost(void *arg, const char *why)
 		return;
 	log_warnx("the supervisor is lost: %s%s", why == NULL ?
 	    "it closed the channel" : why, was_up ? "; serving on" : "");
-	if (was_up)
+	if (was_up) {
+		listeners_stop(sup->gw->listeners);
 		look_later(sup);
-	else
+	} else {
 		gateway_stop(sup->gw, 0);
+	}
 }
 
 static const struct chan_ops ops = {

@@ -28,19 +28,26 @@ supervise_number_used(const struct supervisor *s, unsigned int number,
 	return 0;
 }
 
-/* Those that were found come first, each in the order of the broker. */
+/*
+ * Those that were found come first; of more than there is room for the latest,
+ * for the others are about to leave.
+ */
 unsigned int
 supervise_gateway_number(struct supervisor *s, unsigned int pool,
     size_t before)
 {
 	const struct adoption *a = s->plan->adoption;
-	unsigned int number = 1;
+	unsigned int number = 0;
 	size_t i;
 
 	for (i = 0; a != NULL && i < a->ngateways; i++)
-		if (a->gateways[i].pool == pool && !supervise_number_used(s,
-		    a->gateways[i].number, before))
-			return a->gateways[i].number;
+		if (a->gateways[i].pool == pool &&
+		    a->gateways[i].number > number &&
+		    !supervise_number_used(s, a->gateways[i].number, before))
+			number = a->gateways[i].number;
+	if (number != 0)
+		return number;
+	number = 1;
 	while (supervise_number_used(s, number, before) ||
 	    (a != NULL && adopt_has_number(a, number)))
 		number++;
@@ -104,6 +111,7 @@ supervise_adopt(struct supervisor *s)
 		supervise_give_doors(s->plan, ward_chan(s->broker));
 		supervise_order_broker(s->plan, ward_chan(s->broker));
 	}
+	s->outdated = s->plan->changed && taken > 0;
 	log_info("%zu of %zu gateways run already", taken, s->ngateways);
 	adopt_clear(a);
 }
@@ -113,7 +121,7 @@ void
 supervise_try_leave(struct supervisor *s)
 {
 	if (ward_state(s->broker) != WARD_UP || ward_chan(s->broker) == NULL ||
-	    s->sweep_until != 0)
+	    s->sweep_until != 0 || supervise_is_rolling(s))
 		return;
 	log_info("leaving everything to the next holdfastd");
 	s->plan->left = 1;

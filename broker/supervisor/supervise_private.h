@@ -54,6 +54,7 @@ struct supervisor {
 	int ready;
 	struct reexec_task upgrade;	/* that has begun */
 	int becoming;		/* another image, from the loop */
+	int outdated;		/* gateways lack listeners, or have more */
 	int replaced;		/* the broker was told to leave */
 	int leaving;		/* as soon as nothing is lost by that */
 	int reloading;		/* the service manager waits for its end */
@@ -141,6 +142,14 @@ void supervise_roll(struct supervisor *s,
     const struct supervise_roll_wish *wish);
 void supervise_usr1_cb(int signo, short what, void *arg);
 
+/* Whether there are more than have a place, for a while. */
+static inline int
+supervise_is_rolling(const struct supervisor *s)
+{
+	return s->gateways[s->ngateways] != NULL ||
+	    s->gateways[s->ngateways + 1] != NULL;
+}
+
 /* From the pump: go on. */
 void supervise_roll_further(struct supervisor *s);
 
@@ -169,7 +178,6 @@ void supervise_upgrade(struct supervisor *s,
     const struct fields_BS_ORDER *order);
 void supervise_surveyed(void *arg, const struct fields_BS_SURVEYED *found);
 void supervise_upgrade_further(struct supervisor *s);
-void supervise_upgrade_gateways(struct supervisor *s);
 
 /* Tell how far it is, at last with "done"; "status" 0: it is done. */
 void supervise_tell(struct supervisor *s, uint64_t request, int done,

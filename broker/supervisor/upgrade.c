@@ -74,6 +74,11 @@ supervise_upgrade(struct supervisor *s, const struct fields_BS_ORDER *order)
 		    "an upgrade is under way already");
 		return;
 	}
+	if (supervise_is_rolling(s)) {
+		supervise_tell(s, order->request, 1, 1, "gateways are being "
+		    "replaced; ask again when that is done");
+		return;
+	}
 	if (s->plan->doors->fds[DOOR_ADOPT] == -1 || s->store == NULL) {
 		supervise_tell(s, order->request, 1, 1, "the runtime "
 		    "directory's name is too long for what that takes");
@@ -160,6 +165,17 @@ supervise_surveyed(void *arg, const struct fields_BS_SURVEYED *found)
 	supervise_pump_soon(s);
 }
 
+static void
+roll_gateways(struct supervisor *s, int handoff, uint64_t grace_ms)
+{
+	struct supervise_roll_wish wish = {
+		.handoff = handoff || s->plan->options->handoff,
+		.grace_ms = grace_ms,
+	};
+
+	supervise_roll(s, &wish);
+}
+
 /* The next step, if its time has come. */
 void
 supervise_upgrade_further(struct supervisor *s)
@@ -169,7 +185,14 @@ supervise_upgrade_further(struct supervisor *s)
 		upgrade_become(s);
 		return;
 	}
-	if (s->plan->task.upgrade == 0 || !s->ready)
+	if (!s->ready)
+		return;
+	/* Those that were taken over have other listeners. */
+	if (s->outdated) {
+		s->outdated = 0;
+		roll_gateways(s, 0, 0);
+	}
+	if (s->plan->task.upgrade == 0)
 		return;
 	if (!s->replaced) {
 		s->replaced = 1;
@@ -181,12 +204,7 @@ supervise_upgrade_further(struct supervisor *s)
 		s->plan->task.upgrade = 0;
 		log_info("holdfastd and broker are replaced; the gateways "
 		    "are next");
-		supervise_upgrade_gateways(s);
+		roll_gateways(s, s->plan->task.handoff,
+		    s->plan->task.grace_ms);
 	}
-}
-
-void
-supervise_upgrade_gateways(struct supervisor *s)
-{
-	(void)s;
 }

@@ -2,7 +2,7 @@
 /*
  * Other copies of all programs take the place of those that run: holdfastd
  * becomes the new one in its own process, the broker gives way to the next,
- * and a client notices nothing.
+ * gateways take leave, and a client that resumes has lost nothing.
  */
 #include "config.h"
 
@@ -117,7 +117,8 @@ order_upgrade(const struct daemon *daemon)
 	if (pid == 0) {
 		dup2(STDERR_FILENO, STDOUT_FILENO);
 		execl(ctl, "holdfastctl", "--runtime-dir",
-		    daemon_runtime_dir(daemon), "upgrade", (char *)NULL);
+		    daemon_runtime_dir(daemon), "upgrade",
+		    (char *)NULL);
 		_exit(127);
 	}
 	free(ctl);
@@ -142,14 +143,17 @@ runs_installed(pid_t pid, const char *name)
 	return same;
 }
 
+/* Broker and gateway, and nobody else of them is left. */
 static int
-broker_is_new(void *arg)
+all_are_new(void *arg)
 {
 	struct daemon *daemon = arg;
-	pid_t broker;
+	pid_t broker, gateway;
 
 	return daemon_find(daemon, "holdfast-broker", &broker, 1) == 1 &&
-	    runs_installed(broker, "holdfast-broker");
+	    runs_installed(broker, "holdfast-broker") &&
+	    daemon_find(daemon, "holdfast-gateway", &gateway, 1) == 1 &&
+	    runs_installed(gateway, "holdfast-gateway");
 }
 
 static void
@@ -161,10 +165,10 @@ story_rounds(struct daemon *daemon, struct party *party,
 	for (round = 0; good && round < UPGRADE_ROUNDS; round++) {
 		good = party_ask_output(party, job, 20000) == 0 &&
 		    install_all() == 0 && order_upgrade(daemon) == 0 &&
-		    wait_until(broker_is_new, daemon, UPGRADE_MS) == 0 &&
+		    wait_until(all_are_new, daemon, UPGRADE_MS) == 0 &&
 		    runs_installed(daemon_pid(daemon), "holdfastd");
-		good = good && party_settle(party) == 0 &&
-		    party_is_connected(party);
+		good = good && party_resume(party, PARTY_DRAIN) == 0 &&
+		    party_settle(party) == 0;
 		fds = procfs_descriptors(daemon_pid(daemon));
 		if (round == 1)
 			early = fds;

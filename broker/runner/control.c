@@ -128,6 +128,7 @@ control_on_resume(void *arg, const union proto_any *msg,
 	/* Whether that goes together is the broker's to judge. */
 	chan_set_version(runner->broker, msg->HELLO.version);
 	chan_send(runner->broker, MSG_RB_HERE, &here, NULL, 0);
+	meter_reset(&runner->meter);
 	lend_repeat(runner);
 }
 

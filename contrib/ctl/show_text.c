@@ -142,7 +142,7 @@ static const struct table_column process_columns[] = {
 	{ "TTY", TABLE_LEFT },
 	{ "RETAINED", TABLE_RIGHT },
 	{ "PROGRAM", TABLE_CUT },
-	{ "SESSION", TABLE_LEFT },
+	{ "SESSION", TABLE_CUT },
 	{ NULL, 0 }
 };
 

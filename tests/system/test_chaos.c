@@ -172,7 +172,7 @@ static int
 chaos_ctl(struct chaos *c, const char *verb, const char *option)
 {
 	const char *build = getenv("top_builddir");
-	char *program = xasprintf("%s/contrib/ctl/holdfastctl",
+	char *program = xasprintf("%s/holdfastctl",
 	    build == NULL ? "." : build);
 	int status = -1;
 	pid_t pid;

@@ -491,6 +491,8 @@ adopt_sessions(struct broker *broker)
 	if (broker->adopts) {
 		cgroup_sweep(broker->cgroup, is_known, broker);
 		tell(broker, &taken);
+		count_adopted(broker, taken.sessions, taken.unverified +
+		    taken.strangers + taken.unknown);
 		trail_adopted(broker, taken.sessions);
 	}
 	free(broker->stored);

@@ -286,23 +286,23 @@ resume_pings(struct conn *c, const struct arrival *a)
 	conn_timer(c);
 }
 
-static void
+static int
 take_session(struct conn *c, struct arrival *a)
 {
 	int data = a->data;
 
 	a->data = -1;
 	c->relay = relay_adopt(c, data, &a->relay);
-	if (c->relay == NULL) {
-		conn_lost(c);
-		return;
-	}
+	if (c->relay == NULL)
+		return -1;
 	conn_move(c, CONN_EV_ATTACHED);
 	if (a->initialized)
 		conn_move(c, CONN_EV_INITIALIZED);
 	resume_pings(c, a);
+	return 0;
 }
 
+/* Its first bytes are looked at from the loop, when the other one knows. */
 void
 heir_take(struct conn *c)
 {
@@ -310,15 +310,17 @@ heir_take(struct conn *c)
 	struct fields_HANDLE m = { .handle = a->theirs };
 	struct heir *heir = c->gw->heir;
 
-	c->arrival = NULL;
+	if (c->session[0] == '\0') {
+		conn_move(c, CONN_EV_ADMITTED);
+	} else if (take_session(c, a) == -1) {
+		conn_lost(c);
+		return;
+	}
 	if (heir != NULL && heir->chan != NULL)
 		chan_send(heir->chan, MSG_GG_TAKEN, &m, NULL, 0);
 	log_debug("leave", "%llu: taken over",
 	    (unsigned long long)c->handle);
-	if (c->session[0] != '\0')
-		take_session(c, a);
-	else
-		conn_move(c, CONN_EV_ADMITTED);
+	c->arrival = NULL;
 	arrival_free(a);
 }
 

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <event2/event.h>
+
 #include "broker/broker.h"
 #include "broker/keep.h"
 #include "common/chan.h"
@@ -16,10 +18,11 @@
 #include "common/unix.h"
 
 void
-keep_init(struct keep *keep)
+keep_init(struct keep *keep, struct event_base *base)
 {
 	size_t i;
 
+	keep->base = base;
 	TAILQ_INIT(&keep->listeners);
 	TAILQ_INIT(&keep->gateways);
 	TAILQ_INIT(&keep->callers);
@@ -41,6 +44,8 @@ drop_gateway(struct keep *keep, struct keep_gateway *gateway)
 {
 	TAILQ_REMOVE(&keep->gateways, gateway, entry);
 	keep->ngateways--;
+	if (gateway->exit != NULL)
+		event_free(gateway->exit);
 	unix_close(&gateway->channel);
 	unix_close(&gateway->pidfd);
 	free(gateway);
@@ -89,6 +94,17 @@ keep_listener(struct keep *keep, struct span url, int fd)
 	keep->nlisteners++;
 }
 
+/* A pidfd can be read once its process has exited, see pidfd_open(2). */
+static void
+gateway_exit_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct keep_gateway *gateway = arg;
+
+	(void)fd;
+	(void)what;
+	drop_gateway(gateway->keep, gateway);
+}
+
 void
 keep_gateway(struct keep *keep, uint32_t number, uint32_t pool, int channel,
     int pidfd)
@@ -105,6 +121,9 @@ keep_gateway(struct keep *keep, uint32_t number, uint32_t pool, int channel,
 		return;
 	}
 	*gateway = (struct keep_gateway){
+		.keep = keep,
+		.exit = event_new(keep->base, pidfd, EV_READ,
+		    gateway_exit_cb, gateway),
 		.number = number,
 		.pool = pool,
 		.channel = channel,
@@ -112,6 +131,9 @@ keep_gateway(struct keep *keep, uint32_t number, uint32_t pool, int channel,
 	};
 	TAILQ_INSERT_TAIL(&keep->gateways, gateway, entry);
 	keep->ngateways++;
+	/* Without, it is dropped when another of its number comes. */
+	if (gateway->exit != NULL)
+		(void)event_add(gateway->exit, NULL);
 }
 
 void

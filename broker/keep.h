@@ -22,6 +22,7 @@
 
 struct broker;
 struct event;
+struct event_base;
 
 struct keep_listener {
 	TAILQ_ENTRY(keep_listener) entry;
@@ -32,6 +33,8 @@ struct keep_listener {
 
 struct keep_gateway {
 	TAILQ_ENTRY(keep_gateway) entry;
+	struct keep *keep;
+	struct event *exit;	/* owned; of its process */
 	uint32_t number, pool;
 	int channel;
 	int pidfd;
@@ -53,6 +56,7 @@ struct keep_door {
 
 /* Embedded in struct broker, for keep_init(). */
 struct keep {
+	struct event_base *base;
 	TAILQ_HEAD(, keep_listener) listeners;
 	TAILQ_HEAD(, keep_gateway) gateways;
 	TAILQ_HEAD(, keep_caller) callers;
@@ -60,10 +64,13 @@ struct keep {
 	struct keep_door doors[DOOR_ADOPT + 1];
 };
 
-void keep_init(struct keep *keep);
+void keep_init(struct keep *keep, struct event_base *base);
 void keep_clear(struct keep *keep);
 
-/* Descriptors are owned from here on, whatever comes of it. */
+/*
+ * Descriptors are owned from here on, whatever comes of it.  A gateway is
+ * kept until its process has exited.
+ */
 void keep_listener(struct keep *keep, struct span url, int fd);
 void keep_gateway(struct keep *keep, uint32_t number, uint32_t pool,
     int channel, int pidfd);

@@ -570,8 +570,8 @@ static int
 broker_init(struct broker *broker, int control)
 {
 	TAILQ_INIT(&broker->gates);
-	keep_init(&broker->keep);
 	broker->base = event_base_new();
+	keep_init(&broker->keep, broker->base);
 	if (broker->base == NULL)
 		return -1;
 	/* From a terminal these reach the whole group; holdfastd decides. */

@@ -30,7 +30,7 @@
 #include "tests/system/party.h"
 
 #define ADOPT_MS 60000
-#define ADOPT_ROUNDS 20
+#define ADOPT_ROUNDS 50
 #define ADOPT_GATEWAYS 2
 #define NOBODY 65534
 

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "common/xmalloc.h"
+#include "tests/lib/call.h"
 #include "tests/lib/daemon.h"
 #include "tests/lib/procfs.h"
 #include "tests/lib/tap.h"
@@ -218,6 +219,36 @@ story_refused(struct daemon *daemon)
 	    "programs of no use are refused, and nothing is replaced");
 }
 
+static int
+can_attach(void *arg)
+{
+	struct daemon *daemon = arg;
+	struct call *call = call_attach(daemon_url(daemon), NULL);
+
+	call_free(call);
+	return call != NULL;
+}
+
+/* Brokers that fail with what is stored are followed by one without. */
+static void
+story_useless(struct daemon *daemon)
+{
+	char *real = xasprintf("%s/broker/holdfast-broker", top());
+	char *script = xasprintf("#!/bin/sh\n[ -n \"$HOLDFAST_STORE\" ] && "
+	    "exit 3\nexec %s/real\n", dir);
+	pid_t broker;
+
+	tap_ok(install("real", real) == 0 &&
+	    write_script("holdfast-broker", script) == 0 &&
+	    daemon_find(daemon, "holdfast-broker", &broker, 1) == 1 &&
+	    kill(broker, SIGKILL) == 0 &&
+	    wait_until(wait_pid_gone, &broker, UPGRADE_MS) == 0 &&
+	    wait_until(can_attach, daemon, UPGRADE_MS) == 0,
+	    "what brokers fail with is not given to the next for ever");
+	free(real);
+	free(script);
+}
+
 int
 main(void)
 {
@@ -245,6 +276,7 @@ main(void)
 		tap_ok(party_finish(party, job) == 0, "what went through is "
 		    "what the job says %s", party_error(party));
 		party_free(party);
+		story_useless(daemon);
 		tap_ok(daemon_stop(daemon, UPGRADE_MS) == 0,
 		    "holdfastd ends with 0");
 		tap_ok(daemon_check_clean(daemon, UPGRADE_MS) == 0,

@@ -90,6 +90,16 @@ const struct conf_key options_keys[] = {
 	    .preset = "86400000", .value = "MS",
 	    .help = "The most of it that a client can ask for; never less "
 	    "than\n--detach-ttl-ms." },
+	{ .name = "gateway-loss-ttl-ms", .type = CONF_NUMBER,
+	    AT(gateway_loss_ttl_ms), .min = 1, .max = 366 * OPTIONS_DAY_MS,
+	    .preset = "300000", .value = "MS",
+	    .help = "How long, at least, a session outlives the end of the "
+	    "gateway that\nhad its connection." },
+	{ .name = "reconnect-window-ms", .type = CONF_NUMBER,
+	    AT(reconnect_window_ms), .min = 1, .max = OPTIONS_HOUR_MS,
+	    .preset = "10000", .value = "MS",
+	    .help = "How long, at least, clients have to come back when a "
+	    "broker takes\nover from another." },
 	{ .name = "retention-ms", .type = CONF_NUMBER, AT(retention_ms),
 	    .min = 1, .max = 7 * OPTIONS_DAY_MS, .preset = "80000",
 	    .value = "MS",

@@ -43,6 +43,8 @@ struct options {
 	int allow_root;
 	uint64_t detach_ttl_ms;
 	uint64_t max_detach_ttl_ms;
+	uint64_t gateway_loss_ttl_ms;
+	uint64_t reconnect_window_ms;
 	uint64_t retention_ms;
 	uint64_t retain_bytes;
 	uint64_t spill_bytes;

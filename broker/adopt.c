@@ -175,14 +175,21 @@ adopt_registry(struct broker *broker, struct registry_config *config)
 	return broker->registry == NULL || broker->epitaphs == NULL ? -1 : 0;
 }
 
-/* Whoever has the other end is to see it, so that nothing hangs on it. */
+/* Whoever has the other end is to see it; nobody else's socket is touched. */
+static void
+shut(int fd)
+{
+	if (unix_is_socket(fd, SOCK_SEQPACKET) ||
+	    unix_is_socket(fd, SOCK_STREAM))
+		(void)shutdown(fd, SHUT_RDWR);
+}
+
 static void
 discard(struct broker *broker, enum fdstore_kind kind, uint32_t slot, int *fd)
 {
 	if (*fd == -1)
 		return;
-	if (kind != FDSTORE_PIDFD)
-		(void)shutdown(*fd, SHUT_RDWR);
+	shut(*fd);
 	unix_close(fd);
 	fdstore_remove(broker->store, kind, slot);
 }
@@ -259,7 +266,11 @@ await(struct session *session, struct taken *taken)
 	}
 }
 
-/* Its runner, if one was forked, had been told of nothing yet. */
+/*
+ * Its runner, if one was forked, had been told of nothing yet.  Its cgroup is
+ * not killed: there are kernels (6.18) in which nothing can be born any more
+ * in one that was.  A runner that was not stored ends by itself.
+ */
 static void
 undo_runner(struct session *session, struct found *found)
 {
@@ -269,7 +280,6 @@ undo_runner(struct session *session, struct found *found)
 	struct registry_facts facts = record->facts;
 
 	kill_runner(record, found);
-	cgroup_kill(&session->cgroup);
 	discard_runner(broker, slot, found);
 	facts.control = 0;
 	facts.pid = 0;
@@ -413,7 +423,7 @@ sort_out(struct broker *broker, struct found *found, struct taken *taken)
 			of->data = item->fd;
 		else {
 			taken->unknown++;
-			(void)shutdown(item->fd, SHUT_RDWR);
+			shut(item->fd);
 			close(item->fd);
 			/* A double has the name of what is kept. */
 			if (item->slot >= registry_slots(broker->registry))

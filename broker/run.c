@@ -41,6 +41,7 @@ struct run {
 	int again;		/* the same, which it may have or not */
 	bool waits;		/* to be stored, and has been told nothing */
 	bool resumes;		/* asked what it has, and has not answered */
+	bool overtaken;		/* that was before its present attachment */
 	int pidfd;		/* of one that is no child of ours, or -1 */
 	struct event *exited;	/* that it has ended */
 	struct event *timer;
@@ -245,6 +246,8 @@ reconcile(struct run *run, uint64_t generation)
 	const struct registry_record *record = session_record(session);
 	bool attached = record->state == REGISTRY_STATE_ATTACHED;
 
+	if (run->overtaken)
+		return;
 	if (attached && generation == 0 && run->again != -1) {
 		run_attachment(run, record->generation, run->again);
 		run->again = -1;
@@ -256,8 +259,6 @@ reconcile(struct run *run, uint64_t generation)
 	if (generation != 0 && (!attached ||
 	    generation != record->generation))
 		run_detach(run, generation);
-	unix_close(&run->again);
-	session_unstore_data(session);
 }
 
 static void
@@ -285,6 +286,8 @@ run_on_here(void *arg, const union proto_any *msg, struct chan_fds *fds)
 	registry_runner(session->broker->registry, session_slot(session),
 	    REGISTRY_RUNNER_EVENT_UP);
 	reconcile(run, here->generation);
+	unix_close(&run->again);
+	session_unstore_data(session);
 }
 
 static void
@@ -769,6 +772,7 @@ run_attachment(struct run *run, uint64_t generation, int fd)
 
 	if (run->waits && run->chan != NULL)
 		introduce(run);
+	run->overtaken = run->resumes;
 	if (run->chan == NULL)
 		unix_close(&fd);
 	else

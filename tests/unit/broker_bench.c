@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,8 @@
 #include "common/unix.h"
 #include "tests/unit/broker_bench.h"
 
+#define BENCH_STORED 64
+
 static void
 path_of(char *out, size_t size, const char *below)
 {
@@ -26,9 +29,28 @@ path_of(char *out, size_t size, const char *below)
 	snprintf(out, size, "%s/%s", top == NULL ? "." : top, below);
 }
 
+/* The control channel and what is stored, from 3 on and without gaps. */
 static void
-start_process(struct bench *b, const char *fault)
+place_fds(int control, const struct bench_options *options)
 {
+	int high[BENCH_STORED];
+	size_t i;
+
+	if (options->nstored > BENCH_STORED - 1)
+		_exit(97);
+	high[0] = fcntl(control, F_DUPFD, 500);
+	for (i = 0; i < options->nstored; i++)
+		high[i + 1] = fcntl(options->stored[i], F_DUPFD, 500);
+	for (i = 0; i <= options->nstored; i++)
+		if (dup2(high[i], 3 + (int)i) == -1)
+			_exit(99);
+	closefrom(4 + (int)options->nstored);
+}
+
+static void
+start_process(struct bench *b, const struct bench_options *options)
+{
+	const char *fault = options->fault;
 	char path[4096];
 	int pair[2];
 
@@ -39,8 +61,11 @@ start_process(struct bench *b, const char *fault)
 	if (b->pid == 0) {
 		if (fault != NULL)
 			setenv("FAKE_RUNNER", fault, 1);
-		if (dup2(pair[1], 3) == -1)
-			_exit(99);
+		if (options->notify != NULL)
+			setenv("NOTIFY_SOCKET", options->notify, 1);
+		if (options->names != NULL)
+			setenv("HOLDFAST_STORE", options->names, 1);
+		place_fds(pair[1], options);
 		execl(path, path, (char *)NULL);
 		_exit(98);
 	}
@@ -160,7 +185,7 @@ bench_start(struct bench *b, const struct bench_options *options)
 
 	if (options == NULL)
 		options = &usual;
-	start_process(b, options->fault);
+	start_process(b, options);
 	b->listener = -1;
 	send_config(b, options);
 	if (options->order != NULL)

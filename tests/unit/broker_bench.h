@@ -47,6 +47,7 @@ struct bench_listener {
 struct bench_order {
 	uint64_t count;
 	uint64_t ttl_ms;	/* 0: long; 1: at once */
+	uint64_t loss_ms, reconnect_ms;	/* 0: as the broker likes */
 	const char *secret;	/* of signed tokens, or NULL */
 	const char *claim;	/* or NULL */
 	bool require_cgroups;
@@ -62,6 +63,10 @@ struct bench_options {
 	uint64_t ttl_ms;	/* 0: long; 1: at once */
 	uint32_t max_sessions;	/* 0: 64 */
 	const struct bench_order *order;	/* instead of one of these */
+	const char *notify;	/* NOTIFY_SOCKET, or NULL */
+	const char *names;	/* of what is stored, or NULL */
+	const int *stored;	/* its descriptors, the test's */
+	size_t nstored;
 };
 
 /* An attachment as the gateway has it. */

@@ -47,6 +47,10 @@ send_host(struct bench *b, const struct bench_order *order)
 		.has_require_cgroups = true,
 	};
 
+	host.loss_ttl_ms = order->loss_ms;
+	host.has_loss_ttl_ms = order->loss_ms != 0;
+	host.reconnect_ms = order->reconnect_ms;
+	host.has_reconnect_ms = order->reconnect_ms != 0;
 	if (host.has_secret)
 		host.secret = span_str(order->secret);
 	if (host.has_claim)

@@ -11,6 +11,9 @@
  *   x   exit
  *
  * and "liar" and "endless" are what it lists for operators.
+ *
+ * Asked by another broker what it has, it "boasts" of what it has not, is too
+ * "old", "mute", or "repeats" it.
  */
 #include "config.h"
 
@@ -53,6 +56,28 @@ ended(void)
 
 	chan_write_one(CONTROL, MSG_RB_ENDED, &msg, NULL, 0);
 	exit(0);
+}
+
+/* As it is; or as the fault has it. */
+static void
+here(void)
+{
+	const char *fault = getenv("FAKE_RUNNER");
+	struct fields_RB_HERE msg = {
+		.version = PROTO_VERSION,
+		.oldest = PROTO_OLDEST,
+		.generation = data == -1 ? 0 : generation,
+	};
+
+	if (fault != NULL && strcmp(fault, "boasts") == 0)
+		msg.generation = UINT64_MAX;
+	if (fault != NULL && strcmp(fault, "old") == 0)
+		msg.version = 0;
+	if (fault != NULL && strcmp(fault, "mute") == 0)
+		return;
+	chan_write_one(CONTROL, MSG_RB_HERE, &msg, NULL, 0);
+	if (fault != NULL && strcmp(fault, "repeats") == 0)
+		chan_write_one(CONTROL, MSG_RB_HERE, &msg, NULL, 0);
 }
 
 static void
@@ -158,6 +183,12 @@ control(void)
 		break;
 	case MSG_BR_LIST:
 		list(&msg.BR_LIST);
+		break;
+	case MSG_BR_RESUME:
+		here();
+		break;
+	case MSG_BR_REPORT:
+	case MSG_BR_LEASE:
 		break;
 	default:
 		exit(1);

@@ -286,6 +286,35 @@ send_output(size_t len, uint64_t seq)
 	cr_assert_eq(link_send(link_, MSG_RG_OUTPUT, 0, &out), 0);
 }
 
+/* What comes behind the message under way is left to who has a duplicate. */
+Test(link, halted_between_two_messages)
+{
+	uint8_t stream[1024];
+	size_t len = frame_hello(stream), half;
+	int copy, i;
+
+	half = len + 5;
+	len += frame(stream + len, MSG_GR_READ, 1, NULL, 0);
+	cr_assert_eq(write(peer, stream, half), (ssize_t)half);
+	for (i = 0; i < 5; i++)
+		turn();
+	cr_assert_eq(messages, 1);
+	link_halt(link_);
+	turn();
+	cr_assert_not(link_halted(link_));
+	len += frame(stream + len, MSG_GR_READ, 2, NULL, 0);
+	cr_assert_eq(write(peer, stream + half, len - half),
+	    (ssize_t)(len - half));
+	for (i = 0; i < 5; i++)
+		turn();
+	cr_assert_eq(messages, 2);
+	cr_assert(link_halted(link_));
+	copy = link_dup(link_);
+	cr_assert_eq(recv(copy, stream, sizeof(stream), MSG_DONTWAIT),
+	    PROTO_HEAD_LEN);
+	close(copy);
+}
+
 Test(link, the_end_is_noticed_while_paused)
 {
 	uint8_t stream[64];

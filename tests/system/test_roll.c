@@ -323,7 +323,6 @@ main(void)
 	run(NULL, story_deaf);
 	if (scheme == NULL || strcmp(scheme, "wss") != 0) {
 		run("--handoff", story_stay);
-		run("--handoff", story_deaf);
 	} else {
 		run("--handoff", story_away);
 	}

@@ -6,7 +6,8 @@ scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 
 find broker gateway common -name '*.c' -exec \
-    grep -hoE 'log_debug\("[a-z]+"' {} + | cut -d '"' -f 2 |
+    grep -hoE 'log_debug\("[a-z]+"|LOG_LEVEL_DEBUG, "[a-z]+"' {} + |
+    cut -d '"' -f 2 |
     sort -u >"$scratch/code"
 # The list of the section DIAGNOSTICS.
 awk '/^\.Sh / { on = /DIAGNOSTICS/ } on && /^\.It / { print $2 }' \

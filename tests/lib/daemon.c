@@ -100,6 +100,9 @@ daemon_arguments(const struct daemon *daemon, char *program,
 	/* Pings are answered only while a test receives. */
 	argv[n++] = "--ping-ms";
 	argv[n++] = "3600000";
+	/* Who is waited for to expire need not wait longer for a gateway. */
+	argv[n++] = "--gateway-loss-ttl-ms";
+	argv[n++] = "1";
 	if (daemon->conf != NULL) {
 		argv[n++] = "--config";
 		argv[n++] = daemon->conf;

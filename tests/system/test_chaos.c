@@ -61,16 +61,28 @@ chaos_random(struct chaos *c, uint64_t below)
 	return (c->random >> 11) % below;
 }
 
-/* Whoever their parent is by now. */
+static int
+chaos_is_named(const struct procfs_entry *entry, const char *name)
+{
+	return entry->state != 'Z' &&
+	    strncmp(entry->comm, name, sizeof(entry->comm) - 1) == 0;
+}
+
+/*
+ * Whoever their parent is by now; but one that was just forked to become
+ * another program still has its parent's name.
+ */
 static size_t
 chaos_find(const char *name, pid_t *pids, size_t max)
 {
 	struct procfs_entry *all = xcalloc(PROCFS_MAX, sizeof(*all));
 	size_t i, n = procfs_below(getpid(), all, PROCFS_MAX), found = 0;
+	struct procfs_entry parent;
 
 	for (i = 0; i < n && found < max; i++)
-		if (all[i].state != 'Z' && strncmp(all[i].comm, name,
-		    sizeof(all[i].comm) - 1) == 0)
+		if (chaos_is_named(&all[i], name) &&
+		    (procfs_get(all[i].ppid, &parent) == -1 ||
+		    !chaos_is_named(&parent, name)))
 			pids[found++] = all[i].pid;
 	free(all);
 	return found;

@@ -329,10 +329,14 @@ story_broker(void)
 	if (daemon == NULL)
 		return;
 	call = start_all(daemon, mark);
+	/* What they are is the next broker's then, which ends them, too. */
 	if (call != NULL &&
 	    daemon_find(daemon, "holdfast-broker", &broker, 1) == 1) {
 		kill(broker, SIGKILL);
-		check_gone(mark, "the end of the broker");
+		tap_ok(daemon_wait_logged(daemon, "adopted 1 session",
+		    ENDINGS_MS) == 0, "another broker takes them over");
+		daemon_stop(daemon, ENDINGS_MS);
+		check_gone(mark, "the end of the next broker");
 	}
 	finish(daemon, mark, call, failed);
 }
@@ -342,17 +346,20 @@ story_supervisor(void)
 {
 	int failed = tap_failed();
 	char *mark;
-	struct daemon *daemon = begin("a killed holdfastd", &mark);
+	struct daemon *daemon = begin("holdfastd and broker killed", &mark);
 	struct call *call;
-	pid_t pid;
+	pid_t broker = 0;
 
 	if (daemon == NULL)
 		return;
 	call = start_all(daemon, mark);
-	pid = daemon_pid(daemon);
-	kill(pid, SIGKILL);
-	daemon_stop(daemon, ENDINGS_MS);
-	check_gone(mark, "the end of holdfastd");
+	tap_ok(daemon_find(daemon, "holdfast-broker", &broker, 1) == 1,
+	    "the broker is found");
+	/* Each has what the other needs to go on: now nobody has it. */
+	daemon_kill(daemon);
+	if (broker > 0)
+		kill(broker, SIGKILL);
+	check_gone(mark, "the end of holdfastd and broker");
 	tap_ok(daemon_check_alive(daemon, ENDINGS_MS) == 0,
 	    "no process is left");
 	call_free(call);

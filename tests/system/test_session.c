@@ -372,7 +372,7 @@ story_deadline(struct daemon *daemon)
 	}
 	session = xstrdup(party_session(party));
 	/* The end of the connection is seen before the broker stops. */
-	line = xasprintf("%s detached, ", session);
+	line = xasprintf("session detached session=%s", session);
 	wire_send_frame(call_wire(party_call(party)), WIRE_OP_CLOSE, 0,
 	    "\x03\xe8", 2, SESSION_MS);
 	party_leave(party, PARTY_DRAIN);

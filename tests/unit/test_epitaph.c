@@ -88,7 +88,7 @@ Test(epitaph, another_set_adopts_what_is_whole)
 	cr_assert(!is_kept(set, 3, 30) && is_kept(set, 7, 1));
 	epitaphs_free(set);
 	/* A byte that was not written; a length out of bounds; a wrong place. */
-	memory[one * (5 % 4) + 100] ^= 1;
+	memory[one * (5 % 4) + 60] ^= 1;
 	memset(memory + one * (6 % 4) + 32, 0xff, 4);
 	memcpy(memory, memory + one * (7 % 4), one);
 	set = epitaphs_new(4, memory);

@@ -589,6 +589,8 @@ make_cgroup(struct session *session, const char *name)
 		.jobs = tenant->session_limits,
 	};
 
+	/* It may be there from a runner that an earlier broker has begun. */
+	unix_close(&session->cgroup.dir);
 	if (broker->cgroup == NULL || cgroup_make(broker->cgroup, &plan, name,
 		&session->cgroup) == 0)
 		return 0;

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,6 +26,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/reap.h"
+#include "common/unix.h"
 #include "common/xmalloc.h"
 
 #define SUP_LEAVE_AGAIN_US 2000
@@ -314,6 +316,22 @@ sup_on_survey(void *arg, const union proto_any *msg, struct chan_fds *fds)
 	writer_clear(&ids);
 }
 
+/* Who has asked for our place has the store with it: both may be gone. */
+static bool
+has_superior(const struct broker *broker)
+{
+	struct pollfd pfd = { .fd = -1, .events = POLLRDHUP };
+	bool there;
+
+	if (broker->superior == NULL)
+		return false;
+	pfd.fd = chan_dup_fd(broker->superior);
+	there = pfd.fd != -1 && poll(&pfd, 1, 0) >= 0 &&
+	    (pfd.revents & (POLLRDHUP | POLLHUP | POLLERR)) == 0;
+	unix_close(&pfd.fd);
+	return there;
+}
+
 /*
  * What is stored is the next broker's, so all that waits to be stored goes
  * first; the supervisor has a deadline for that.  Nothing is ended, and
@@ -327,6 +345,11 @@ leave_cb(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	if (!has_superior(broker)) {
+		log_warnx("holdfastd, which wanted another broker, has gone; "
+		    "this one stays");
+		return;
+	}
 	if (!fdstore_is_settled(broker->store) &&
 	    event_base_once(broker->base, -1, EV_TIMEOUT, leave_cb, broker,
 	    &moment) == 0)

@@ -19,6 +19,7 @@
 #include "broker/supervisor/supervise_private.h"
 #include "common/chan.h"
 #include "common/log.h"
+#include "common/metrics.h"
 #include "common/unix.h"
 #include "common/xmalloc.h"
 
@@ -86,6 +87,9 @@ finish(struct supervisor *s, uint32_t status, const char *text)
 	s->roll->now = s->roll->next;
 	s->roll->next = (struct round){ 0 };
 	s->roll->at = s->roll->replaced = 0;
+	metrics_add(status == 0 ? METRIC_ROLLS_DONE : METRIC_ROLLS_FAILED,
+	    1);
+	supervise_tell_counts(s, 0);
 	tell(&done, 1, status, text);
 	if (s->roll->now.wanted)
 		supervise_pump_soon(s);

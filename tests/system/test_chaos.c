@@ -31,7 +31,7 @@
 #include "tests/system/chaos.h"
 #include "tests/system/party.h"
 
-#define SECONDS 20
+#define SECONDS 15
 #define PERIOD_MS 1000
 #define STOPPED_MS 700
 #define WHOLE_MS 60000
@@ -212,9 +212,22 @@ event_hand_off(struct chaos *c)
 }
 
 static int
+chaos_is_other_broker(void *arg)
+{
+	pid_t *before = arg, now;
+
+	return chaos_find("holdfast-broker", &now, 1) == 1 && now != *before;
+}
+
+/* It is told of as done when the broker's turn comes. */
+static int
 event_upgrade(struct chaos *c)
 {
-	return chaos_ctl(c, "upgrade", NULL);
+	pid_t before = chaos_pick(c, "holdfast-broker");
+
+	return chaos_ctl(c, "upgrade", NULL) == 0 &&
+	    wait_until(chaos_is_other_broker, &before, WHOLE_MS) == 0 ? 0 :
+	    -1;
 }
 
 static struct event_row {

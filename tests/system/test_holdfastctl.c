@@ -161,13 +161,8 @@ tell_death(struct call *call)
 static int
 log_has(void *arg)
 {
-	char *command = xasprintf("grep -q 'attached, generation 1' '%s'",
-	    daemon_log(server));
-	int found = system(command) == 0;
-
 	(void)arg;
-	free(command);
-	return found;
+	return daemon_wait_logged(server, "session attached session=", 0) == 0;
 }
 
 int

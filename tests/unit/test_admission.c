@@ -425,6 +425,7 @@ Test(admission, no_user_behind_a_proxy)
 	struct bench_order order = two_tenants(url);
 	struct bench_options options = { .order = &order };
 	struct bench b;
+	int data;
 
 	order.tenants[1].no_peer = true;
 	order.listeners[0].admission |= ADMIT_PEER_UID;
@@ -432,7 +433,7 @@ Test(admission, no_user_behind_a_proxy)
 	gate = bench_gateway(&b, 1);
 	bench_let_in(&b, gate, listener, 1, NULL);
 	bench_ask(gate, 1, NULL, NULL);
-	close(bench_attached(&b, gate).data);
+	data = bench_attached(&b, gate).data;
 	order.count = 2;
 	order.listeners[0].proxy = "127.0.0.1";
 	bench_send_order(&b, &order);
@@ -445,6 +446,7 @@ Test(admission, no_user_behind_a_proxy)
 	bench_offer_for(gate, listener, 2, NULL, source(1));
 	expect_refusal(&b, gate, 401, "missing websocket bearer token");
 	bench_let_in(&b, gate, listener, 3, "Bearer bob's");
+	close(data);
 	bench_stop(&b);
 }
 

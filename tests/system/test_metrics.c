@@ -197,7 +197,8 @@ test_gateway(struct daemon *daemon, struct call *call)
 	n = daemon_find(daemon, "holdfast-gateway", pids, 8);
 	for (i = 0; i + 1 < n && i < 8; i++)
 		daemon_kill_gateway(daemon, pids[i]);
-	expect("holdfast_detaches_total", "\"gateway\"", 1);
+	/* Which of a dead gateway's sockets is seen to end first is chance. */
+	expect("holdfast_detaches_total", NULL, 1);
 	expect("holdfast_sessions", "\"detached\"", 1);
 	expect("holdfast_process_restarts_total", "\"gateway\"",
 	    (long long)n - 1);
@@ -266,7 +267,7 @@ main(void)
 	call = test_gateway(daemon, call);
 	test_broker(daemon);
 	call_free(call);
-	expect("holdfast_detaches_total", "\"client\"", 1);
+	expect("holdfast_detaches_total", NULL, 2);
 	tap_ok(daemon_stop(daemon, METRICS_MS) == 0, "it ends");
 	tap_ok(daemon_check_clean(daemon, METRICS_MS) == 0,
 	    "nothing is left");

@@ -492,10 +492,12 @@ Test(operator, garbage_closes_its_channel_and_nothing_else)
 	fd = operator(&b);
 	greet(fd);
 	is_closed(&b, fd);
-	/* Two questions at once. */
+	/* Two questions at once, however fast the first could be answered. */
 	fd = operator(&b);
+	kill(b.pid, SIGSTOP);
 	ask(fd, MSG_CB_STATUS, 1);
 	ask(fd, MSG_CB_STATUS, 2);
+	kill(b.pid, SIGCONT);
 	is_closed(&b, fd);
 	/* Another version is told so. */
 	fd = dial();

@@ -94,7 +94,9 @@ fdpass_recv(int sock, void *buf, size_t size, int *fds, size_t *nfds)
 		errno = EMSGSIZE;
 		return -1;
 	}
-	memcpy(fds, got, count * sizeof(int));
+	/* Who takes none has no room for any. */
+	if (count > 0)
+		memcpy(fds, got, count * sizeof(int));
 	*nfds = count;
 	return n;
 }

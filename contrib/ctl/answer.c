@@ -42,7 +42,8 @@ keep(struct answer *answer, uint16_t type, const uint8_t *payload, size_t len)
 	row->type = type;
 	row->len = len;
 	row->bytes = xmalloc(len + 1);
-	memcpy(row->bytes, payload, len);
+	if (len > 0)
+		memcpy(row->bytes, payload, len);
 }
 
 int

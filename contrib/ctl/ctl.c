@@ -233,7 +233,8 @@ print(struct ctl *ctl, const struct answer *answer)
 		show_text(&ctl->show, answer, &w);
 	if (ctl->options.watch_ms != 0 && !lines)
 		fputs("\033[H\033[J", stdout);
-	(void)fwrite(w.p, 1, w.len, stdout);
+	if (w.len > 0)
+		(void)fwrite(w.p, 1, w.len, stdout);
 	if (fflush(stdout) == EOF || w.failed) {
 		complain(ctl, "the answer cannot be written");
 		writer_clear(&w);
